@@ -1,0 +1,72 @@
+// Package retry calls a function again, after growing jittered waits, until it succeeds,
+// fails for good, the context ends or the policy's time is up.
+package retry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Policy says how long to wait between attempts and for how long to go on.
+type Policy struct {
+	Initial time.Duration // first wait; 0 means 500 ms
+	Factor  float64       // growth of each further wait; 0 means 1.5
+	Jitter  float64       // each wait varies by this fraction up and down; 0 means 0.5
+	Cap     time.Duration // longest wait; 0 means 60 s
+	Total   time.Duration // give up when the next wait would end later than this; 0 means never
+	// Notify, when not nil, is told of each failed attempt and of the wait that follows.
+	Notify func(err error, wait time.Duration)
+}
+
+// API is the policy of Taskcluster's public clients: 0.5 s growing to 60 s, for 15 minutes.
+func API() Policy { return Policy{Total: 15 * time.Minute} }
+
+// Permanent marks err as not worth another attempt; Do returns err itself.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return backoff.Permanent(err)
+}
+
+// Do calls fn until it returns nil or a Permanent error, ctx ends, or p.Total is used up.
+// It returns fn's last error, joined with the cause of ctx when that is what ended it.
+func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
+	b := &backoff.ExponentialBackOff{
+		InitialInterval:     or(p.Initial, 500*time.Millisecond),
+		Multiplier:          or(p.Factor, 1.5),
+		RandomizationFactor: or(p.Jitter, 0.5),
+		MaxInterval:         or(p.Cap, time.Minute),
+	}
+	options := []backoff.RetryOption{backoff.WithBackOff(b), backoff.WithMaxElapsedTime(p.Total)}
+	if p.Notify != nil {
+		options = append(options, backoff.WithNotify(p.Notify))
+	}
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		last = fn(ctx)
+		return struct{}{}, last
+	}, options...)
+	if err == nil {
+		return nil
+	}
+	var permanent *backoff.PermanentError
+	if errors.As(last, &permanent) {
+		last = permanent.Unwrap()
+	}
+	if ctx.Err() != nil && !errors.Is(last, context.Cause(ctx)) {
+		return errors.Join(last, context.Cause(ctx))
+	}
+	return last
+}
+
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}

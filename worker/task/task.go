@@ -1,0 +1,70 @@
+// Package task is one run of one task as the engine and the plugins see it: what was claimed,
+// where its log goes, how it can end.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/worker/tasklog"
+)
+
+// Run is one run of a task. Its fields do not change after the plugins have been made; its
+// methods may be called from any goroutine.
+type Run struct {
+	TaskID     string
+	RunID      int64
+	Definition Definition
+	Raw        json.RawMessage // the definition as claimed, every byte of it
+	Payload    json.RawMessage // valid by the merged schema; empty when it was not valid
+	Dir        string          // the task directory, absolute; the commands' working directory
+	Log        *tasklog.Log
+	Queue      tc.TaskQueue // calls of this run, always with its newest credentials
+	Logger     *slog.Logger // the worker's log, with taskId and runId
+	// Abort ends the commands early; the first cause decides the resolution (see Error).
+	// Reclaiming goes on until the run is resolved.
+	Abort context.CancelCauseFunc
+}
+
+// Definition is what the worker itself needs of a task definition.
+type Definition struct {
+	TaskGroupID  string    `json:"taskGroupId"`
+	TaskQueueID  string    `json:"taskQueueId"`
+	Dependencies []string  `json:"dependencies"`
+	Scopes       []string  `json:"scopes"`
+	Created      time.Time `json:"created"`
+	Deadline     time.Time `json:"deadline"`
+	Expires      time.Time `json:"expires"`
+}
+
+// Decode decodes the payload into v, which names only the properties that its owner knows.
+func (r *Run) Decode(v any) error {
+	if len(r.Payload) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Payload, v); err != nil {
+		return Malformed("payload: %v", err)
+	}
+	return nil
+}
+
+// Feature tells whether the payload switches the feature on; absent means byDefault.
+func (r *Run) Feature(name string, byDefault bool) bool {
+	var p struct {
+		Features map[string]bool `json:"features"`
+	}
+	if err := r.Decode(&p); err != nil {
+		return byDefault
+	}
+	if on, said := p.Features[name]; said {
+		return on
+	}
+	return byDefault
+}
+
+// String names the run in messages.
+func (r *Run) String() string { return fmt.Sprintf("%s/%d", r.TaskID, r.RunID) }
