@@ -61,6 +61,7 @@ func (r *Request) Decode(v any) error {
 type Redirect struct {
 	Location string
 	Body     any
+	Header   http.Header // sent beside Location; may be nil
 }
 
 // Reply is a reply with a status other than 200, such as the 424 of error artifacts.
