@@ -1,0 +1,136 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/workerkit/workerkit/local/store"
+)
+
+// The kinds of timers, and what their ids are.
+const (
+	timerClaim    = "claim"    // a task
+	timerDeadline = "deadline" // a task
+	timerArtifact = "artifact" // the key of an artifact
+	timerExpire   = "expire"   // a task
+)
+
+const (
+	// claimGrace is how long after takenUntil a claim is taken to be lost.
+	claimGrace = 3 * time.Second
+	// timerBatch bounds how much one transaction does for timers.
+	timerBatch = 100
+	// timerRetry is how soon timers are tried again when the store refused.
+	timerRetry = time.Second
+	// timerIdle is how long the loop sleeps at most: it hears of earlier timers, so this only
+	// bounds what a step of the clock can do.
+	timerIdle = time.Minute
+)
+
+// timer is something to do at a time. What it finds then decides what there is to do.
+type timer struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+	Due  Time   `json:"due"`
+}
+
+// key orders timers by when they are due. That of the zero timer is "".
+func (t timer) key() string {
+	if t.Kind == "" {
+		return ""
+	}
+	return fmt.Sprintf("%013d/%s/%s", t.Due.UnixMilli(), t.Kind, t.ID)
+}
+
+func (c *change) setTimer(t timer) error {
+	c.timers = true
+	return c.Put(bucketTimer, t.key(), t)
+}
+
+// Run lets claims, deadlines, artifacts and tasks expire until ctx ends, which it returns as
+// nil. It must not run twice at a time.
+func (q *Queue) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		changed := q.timers.listen("")
+		wait, err := q.fire(ctx)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			q.deps.Logger.Error("queue timers failed, trying again", "err", err)
+			wait = timerRetry
+		}
+		if wait == 0 {
+			continue
+		}
+		sleep := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-sleep.C:
+		}
+		sleep.Stop()
+	}
+	return nil
+}
+
+// fire does what is due, at most timerBatch of it, and tells how long until there is more.
+func (q *Queue) fire(ctx context.Context) (time.Duration, error) {
+	due, next, err := q.due(ctx)
+	if err != nil || len(due) == 0 {
+		return next, err
+	}
+	return 0, q.update(ctx, func(c *change) error {
+		for _, t := range due {
+			if err := c.Delete(bucketTimer, t.key()); err != nil {
+				return err
+			}
+			if err := c.fire(t); err != nil {
+				return fmt.Errorf("queue: timer %s of %s: %w", t.Kind, t.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// due lists the timers whose time has come, or tells how long until the first one's.
+func (q *Queue) due(ctx context.Context) (due []timer, next time.Duration, err error) {
+	now := q.now()
+	next = timerIdle
+	err = q.deps.Store.View(ctx, func(tx *store.Tx) error {
+		return each(tx, bucketTimer, "", func(_ string, t timer) (bool, error) {
+			if t.Due.After(now) {
+				next = min(next, t.Due.Sub(now))
+				return false, nil
+			}
+			due = append(due, t)
+			return len(due) < timerBatch, nil
+		})
+	})
+	return due, next, err
+}
+
+// fire does what one timer is for.
+func (c *change) fire(timer timer) error {
+	if timer.Kind == timerArtifact {
+		return c.expireArtifact(timer.ID)
+	}
+	var t task
+	found, err := c.Get(bucketTask, timer.ID, &t)
+	if err != nil || !found {
+		return err
+	}
+	switch timer.Kind {
+	case timerClaim:
+		if t.ClaimTimer != timer.key() {
+			return nil
+		}
+		if err := t.resolve(len(t.Runs)-1, Exception, ReasonClaimExpired, c.now); err != nil {
+			return err
+		}
+	case timerDeadline:
+		t.abort(ReasonDeadlineExceeded, c.now)
+	case timerExpire:
+		return c.expireTask(&t)
+	}
+	return c.save(&t)
+}
