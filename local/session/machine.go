@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/workerkit/workerkit/internal/secret"
+	"github.com/workerkit/workerkit/internal/tc"
+)
+
+// Machine is a machine that was booted: start-worker and the worker below it.
+type Machine struct {
+	Dir    string // its files, and the working directory of its programs
+	runner *child
+}
+
+// Spec says which machine to boot.
+type Spec struct {
+	Pool, Group, ID string
+	// Config is the machine's own layer of the worker's configuration.
+	Config map[string]any
+}
+
+// AddPool makes a worker pool of static machines, with the pool's layer of the worker's
+// configuration.
+func (s *Session) AddPool(ctx context.Context, pool string, config map[string]any) error {
+	definition, err := json.Marshal(map[string]any{
+		"providerId":   "static",
+		"description":  "Machines of this computer",
+		"owner":        "nobody@localhost.localdomain",
+		"emailOnError": false,
+		"config":       map[string]any{"workerConfig": map[string]any{"genericWorker": map[string]any{"config": config}}},
+	})
+	if err != nil {
+		return fmt.Errorf("session: encode pool %s: %w", pool, err)
+	}
+	err = s.client.Pools(s.Credentials()).Create(ctx, pool, definition)
+	if err != nil && tc.Status(err) != http.StatusConflict { // there since an earlier session on this folder
+		return fmt.Errorf("session: make pool %s: %w", pool, err)
+	}
+	return nil
+}
+
+// Boot makes the record of a static machine in worker-manager, lays out its files and starts
+// start-worker on them. The machine is stopped with the session at the latest.
+func (s *Session) Boot(ctx context.Context, spec Spec) (*Machine, error) {
+	m := &Machine{Dir: filepath.Join(s.Dir, "machines", spec.ID)}
+	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	shared, err := newSecret()
+	if err != nil {
+		return nil, err
+	}
+	expires := time.Now().Add(96 * time.Hour)
+	if err := s.client.Pools(s.Credentials()).CreateStatic(ctx, spec.Pool, spec.Group, spec.ID, expires, shared); err != nil {
+		return nil, fmt.Errorf("session: make machine %s: %w", spec.ID, err)
+	}
+	if err := s.layOut(ctx, m, spec, shared); err != nil {
+		return nil, fmt.Errorf("session: lay out machine %s: %w", spec.ID, err)
+	}
+	m.runner, err = launch(command{
+		name: spec.ID,
+		path: s.Programs.StartWorker,
+		args: []string{m.path("runner.yml")},
+		dir:  m.Dir,
+		logs: s.logs(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.machines = append(s.machines, m)
+	return m, nil
+}
+
+// layOut writes what an installed machine has: the key, the secret, the provider file and the
+// runner's configuration.
+func (s *Session) layOut(ctx context.Context, m *Machine, spec Spec, shared secret.String) error {
+	key := exec.CommandContext(ctx, s.Programs.GenericWorker, "new-ed25519-keypair", "--file", m.path("ed25519.key"))
+	if out, err := key.CombinedOutput(); err != nil {
+		return fmt.Errorf("generic-worker new-ed25519-keypair: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	worker := map[string]any{
+		"ed25519SigningKeyLocation": m.path("ed25519.key"),
+		"tasksDir":                  m.path("tasks"),
+		"cachesDir":                 m.path("caches"),
+		"downloadsDir":              m.path("downloads"),
+	}
+	for key, value := range spec.Config {
+		worker[key] = value
+	}
+	runner, err := yaml.Marshal(map[string]any{
+		"provider": map[string]any{
+			"providerType": "static",
+			"rootURL":      s.RootURL,
+			"providerID":   "static",
+			"workerPoolID": spec.Pool,
+			"workerGroup":  spec.Group,
+			"workerID":     spec.ID,
+			"staticSecret": shared.Reveal(),
+		},
+		"worker": map[string]any{
+			"implementation": "generic-worker",
+			"path":           s.Programs.GenericWorker,
+			"configPath":     m.path("generic-worker.config"),
+		},
+		"workerConfig": worker,
+	})
+	if err != nil {
+		return fmt.Errorf("encode runner.yml: %w", err)
+	}
+	return os.WriteFile(m.path("runner.yml"), runner, 0o600)
+}
+
+func (m *Machine) path(name string) string { return filepath.Join(m.Dir, name) }
+
+// PID is the process id of start-worker.
+func (m *Machine) PID() int { return m.runner.pid() }
+
+// Log is the path of the machine's log.
+func (m *Machine) Log() string { return m.runner.log }
+
+// Wait returns when the machine has ended by itself, with the reason when it failed, or when
+// ctx has ended.
+func (m *Machine) Wait(ctx context.Context) error { return m.runner.wait(ctx) }
+
+// Stop asks the machine to end and waits for it.
+func (m *Machine) Stop() error { return m.runner.stop(machineGrace) }
+
+// newSecret makes the 44 characters that a static machine proves itself with.
+func newSecret() (secret.String, error) {
+	var random [33]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return secret.String{}, fmt.Errorf("session: make a secret: %w", err)
+	}
+	return secret.New(base64.RawURLEncoding.EncodeToString(random[:])), nil
+}
