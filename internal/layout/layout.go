@@ -1,0 +1,13 @@
+// Package layout says where files live on an installed machine. Images put them there, the
+// programs look for them there.
+package layout
+
+import "path/filepath"
+
+// ProviderFile is where start-worker looks for the description of static hardware when its
+// config names no other place.
+func ProviderFile() string { return filepath.Join(configDir, "provider.hcl") }
+
+// StateFile is where start-worker keeps what must survive a reboot when its config asks for
+// that without naming a place.
+func StateFile() string { return filepath.Join(stateDir, "state.json") }

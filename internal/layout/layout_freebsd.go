@@ -1,0 +1,6 @@
+package layout
+
+const (
+	configDir = "/usr/local/etc/start-worker"
+	stateDir  = "/var/db/start-worker"
+)

@@ -1,0 +1,6 @@
+package layout
+
+const (
+	configDir = "/etc/start-worker"
+	stateDir  = "/var/lib/start-worker"
+)

@@ -1,0 +1,6 @@
+package layout
+
+const (
+	configDir = `C:\ProgramData\start-worker`
+	stateDir  = `C:\ProgramData\start-worker\state`
+)

@@ -1,0 +1,49 @@
+package tc
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
+	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcworkermanager"
+
+	"github.com/workerkit/workerkit/internal/secret"
+)
+
+// Pools are the calls of whoever sets up worker pools. Errors are *Error.
+type Pools struct {
+	client *Client
+	source Source
+}
+
+// Pools returns the calls of whoever sets up worker pools.
+func (c *Client) Pools(source Source) Pools { return Pools{c, source} }
+
+// Create makes a worker pool by worker-manager's definition of one.
+func (p Pools) Create(ctx context.Context, pool string, definition json.RawMessage) error {
+	return p.put(ctx, "workerManager.createWorkerPool", "/worker-pool/"+url.PathEscape(pool), definition)
+}
+
+// CreateStatic makes the record of a machine that somebody else starts, in a pool of the
+// static provider. The machine proves itself by the secret.
+func (p Pools) CreateStatic(ctx context.Context, pool, group, worker string, expires time.Time, shared secret.String) error {
+	info, err := json.Marshal(map[string]string{"staticSecret": shared.Reveal()})
+	if err != nil {
+		return &Error{Op: "workerManager.createWorker", Err: err}
+	}
+	body, err := json.Marshal(tcworkermanager.WorkerCreationUpdateRequest{Capacity: 1, Expires: tcclient.Time(expires), ProviderInfo: info})
+	if err != nil {
+		return &Error{Op: "workerManager.createWorker", Err: err}
+	}
+	route := "/workers/" + url.PathEscape(pool) + "/" + url.PathEscape(group) + "/" + url.PathEscape(worker)
+	return p.put(ctx, "workerManager.createWorker", route, body)
+}
+
+func (p Pools) put(ctx context.Context, op, route string, body json.RawMessage) error {
+	return p.client.call(ctx, op, "worker-manager", p.source, func(c tcclient.Client) error {
+		_, _, err := c.APICall(body, "PUT", route, new(json.RawMessage), nil)
+		return err
+	})
+}
