@@ -53,6 +53,7 @@ type Server struct {
 	handler    http.Handler
 	store      *store.Store
 	auth       *auth.Auth
+	logger     *slog.Logger
 	background []func(context.Context) error
 }
 
@@ -69,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: db}
+	s := &Server{store: db, logger: o.Logger}
 	if err := s.assemble(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("local: set up the services: %w", err), db.Close())
 	}
@@ -89,10 +90,12 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	objects := object.New(object.Deps{Store: s.store, Blobs: blobs, Clock: o.Clock, Logger: o.Logger})
 	indexed := index.New(index.Deps{Store: s.store, Issuer: s.auth, Clock: o.Clock, RootURL: rootURL, Logger: o.Logger})
 	tasks, err := queue.New(queue.Deps{
 		Store: s.store, Issuer: s.auth, Blob: blobs, RootURL: rootURL, Clock: o.Clock, Logger: o.Logger,
 		ClaimTimeout: o.ClaimTimeout, LongPoll: o.LongPoll,
+		Uploaded: objects.Finished,
 		OnCompleted: func(tx *store.Tx, done queue.Completion) error {
 			return indexed.Completed(tx, index.Task{TaskID: done.TaskID, Routes: done.Routes, Extra: done.Extra, Expires: done.Expires})
 		},
@@ -101,7 +104,6 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 		return err
 	}
 	workers := workermanager.New(workermanager.Deps{Store: s.store, Issuer: s.auth, Clock: o.Clock, Logger: o.Logger})
-	objects := object.New(object.Deps{Store: s.store, Blobs: blobs, Clock: o.Clock, Logger: o.Logger})
 	kept := secrets.New(secrets.Deps{Store: s.store, Clock: o.Clock, Logger: o.Logger})
 	purges := purgecache.New(purgecache.Deps{Store: s.store, Clock: o.Clock})
 	s.background = []func(context.Context) error{tasks.Run, workers.Run, indexed.Run, objects.Run, kept.Run}

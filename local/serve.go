@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -36,6 +37,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelError),
 	}
 	background, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -28,21 +29,32 @@ const (
 func main() {
 	size := flag.String("bytes", "1GiB", "how much to print: a number, or one with KiB, MiB or GiB")
 	seed := flag.Uint64("seed", 1, "which text to print")
+	began := flag.String("began", "", "a `file` that is given the time of the first byte, in nanoseconds since 1970")
 	flag.Parse()
-	n, err := parseSize(*size)
-	if err == nil {
-		err = generate(os.Stdout, n, *seed, poolSize)
-	}
-	if err != nil {
+	if err := run(*size, *seed, *began); err != nil {
 		fmt.Fprintln(os.Stderr, "loggen:", err)
 		os.Exit(1)
 	}
 }
 
-// generate writes n bytes of the seed's text, of which the first pool bytes, cut at a line's
-// end, are repeated. The last line may be cut short.
-func generate(w io.Writer, n int64, seed uint64, pool int) error {
-	text := newText(seed).fill(int(min(n, int64(pool))))
+func run(size string, seed uint64, began string) error {
+	n, err := parseSize(size)
+	if err != nil {
+		return err
+	}
+	text := newText(seed).fill(int(min(n, poolSize)))
+	if began != "" {
+		now := strconv.FormatInt(time.Now().UnixNano(), 10)
+		if err := os.WriteFile(began, []byte(now), 0o600); err != nil {
+			return fmt.Errorf("-began: %w", err)
+		}
+	}
+	return cycle(os.Stdout, text, n)
+}
+
+// cycle writes the text again and again until it has written n bytes. The last line may be cut
+// short.
+func cycle(w io.Writer, text []byte, n int64) error {
 	for n > 0 {
 		for at := 0; at < len(text) && n > 0; {
 			chunk := text[at:min(at+writeSize, len(text))]

@@ -34,3 +34,23 @@ func TestUnmarshal(t *testing.T) {
 		t.Fatalf("%v %q", err, v.S.Reveal())
 	}
 }
+
+func TestHiddenInUnexportedFields(t *testing.T) {
+	type inner struct{ token secret.String }
+	type outer struct {
+		in  inner
+		ptr *inner
+	}
+	v := outer{inner{secret.New("hunter2")}, &inner{secret.New("hunter2")}}
+	for _, form := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if text := fmt.Sprintf(form, v) + fmt.Sprintf(form, &v); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
+			t.Errorf("%s shows %s", form, text)
+		}
+	}
+}
+
+func TestEqualTextsAreEqual(t *testing.T) {
+	if secret.New("a") != secret.New("a") || secret.New("a") == secret.New("b") || secret.New("") != (secret.String{}) {
+		t.Error("secrets do not compare as their texts do")
+	}
+}

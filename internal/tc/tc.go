@@ -22,9 +22,9 @@ import (
 // Credentials are Taskcluster credentials; Certificate is empty for permanent ones.
 // The zero value means: call without authentication.
 type Credentials struct {
-	ClientID    string
-	AccessToken secret.String
-	Certificate secret.String
+	ClientID    string        `json:"clientId"`
+	AccessToken secret.String `json:"accessToken"`
+	Certificate secret.String `json:"certificate"`
 }
 
 // Source gives the credentials for the next call, so that renewed ones are used at once.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -35,7 +36,7 @@ type call struct {
 }
 
 // serve runs the checks in the order of the real services, then the handler, then checks the reply.
-func (c *call) serve() {
+func (c *call) serve(ctx context.Context) {
 	for _, step := range []func() error{
 		c.readBody, c.authenticate, c.authorizeByRoute, c.checkParams, c.checkQuery, c.checkBody,
 	} {
@@ -44,7 +45,7 @@ func (c *call) serve() {
 			return
 		}
 	}
-	result, err := c.method.handler(c.r.Context(), c.request())
+	result, err := c.method.handler(ctx, c.request())
 	if err != nil {
 		c.fail(err)
 		return
@@ -60,8 +61,7 @@ func (c *call) serve() {
 
 func (c *call) readBody() error {
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return &Error{
 			Status: http.StatusRequestEntityTooLarge, Code: "InputTooLarge",
 			Message: fmt.Sprintf("The payload is larger than %d bytes", maxBody), Omit: true,
@@ -108,9 +108,7 @@ func (c *call) authorize(more map[string]any) error {
 	for name, value := range c.params {
 		params[name] = value
 	}
-	for name, value := range more {
-		params[name] = value
-	}
+	maps.Copy(params, more)
 	expression, err := c.method.scopes.Render(params)
 	if err != nil {
 		return err
@@ -210,8 +208,9 @@ func (c *call) log() *slog.Logger {
 }
 
 // stopped tells whether err is only that the client went away or the server stops.
-func stopped(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, ctx.Err())
+func stopped(r *http.Request, err error) bool {
+	over := r.Context().Err()
+	return over != nil && errors.Is(err, over)
 }
 
 // encode encodes v without the escapes that only HTML needs.

@@ -54,8 +54,8 @@ func (c *call) reply(result any) error {
 // fail sends err in the shape of the real services. An error that is not an *Error is logged
 // and becomes a 500, or a 503 when the server stops.
 func (c *call) fail(err error) {
-	var known *Error
-	if !errors.As(err, &known) {
+	known, ok := errors.AsType[*Error](err)
+	if !ok {
 		known = c.internal(err)
 	}
 	name := ""
@@ -85,7 +85,7 @@ func (c *call) fail(err error) {
 
 // internal makes the error that the caller sees of a fault of the server.
 func (c *call) internal(err error) *Error {
-	if stopped(c.r.Context(), err) {
+	if stopped(c.r, err) {
 		return &Error{Status: http.StatusServiceUnavailable, Code: "InternalServerError", Message: "The server is stopping"}
 	}
 	c.log().Error("internal error", "error", err)

@@ -39,6 +39,7 @@ func (r route) literals() int {
 // match takes the parameters out of an escaped path. A parameter is one segment, in which an
 // escaped slash counts as text; but a last parameter called "name" takes all that is left,
 // because the names of artifacts, objects and secrets hold slashes that not every client escapes.
+// Only a namespace may be empty: it is then the root of the index.
 func (r route) match(path string) (map[string]string, bool) {
 	parts := strings.Split(path, "/")
 	last := len(r.segments) - 1
@@ -57,7 +58,7 @@ func (r route) match(path string) (map[string]string, bool) {
 			continue
 		}
 		value, err := url.PathUnescape(parts[i])
-		if err != nil || value == "" {
+		if err != nil || value == "" && s.text != "namespace" {
 			return nil, false
 		}
 		params[s.text] = value

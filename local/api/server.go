@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -72,9 +73,7 @@ func (s *Server) Add(add Service) error {
 	}
 	added := &service{name: ref.Name, version: ref.Version}
 	handlers := s.commonHandlers()
-	for name, handler := range add.Handlers {
-		handlers[name] = handler
-	}
+	maps.Copy(handlers, add.Handlers)
 	for _, entry := range ref.Entries {
 		m, err := newMethod(ref.Name, entry, handlers[entry.Name])
 		if err != nil {
@@ -153,7 +152,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.fail(NotFound("taskcluster-local does not emulate the method %s of the service %s", c.method.entry.Name, name))
 	default:
 		observeMethod(w, name, c.method.entry.Name)
-		c.serve()
+		c.serve(r.Context())
 	}
 }
 

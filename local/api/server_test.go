@@ -227,7 +227,7 @@ func TestErrorShape(t *testing.T) {
 		},
 		"secret payload": {
 			"POST", "/api/worker-manager/v1/worker/register", "",
-			`{"workerPoolId": "smoke/p", "providerId": "static", "workerGroup": "local", "workerId": "w", "workerIdentityProof": {"staticSecret": "x"}}`, 400,
+			`{"workerPoolId": "smoke/p", "providerId": "static", "workerGroup": "local", "workerId": "w", "workerIdentityProof": {"staticSecret": "OXGHKIfkRA-oj16Pssv1hAOz_eH81SStyiBj6tqns6QQ"}}`, 400,
 			`{"code": "InputError",
 			"message": "bad staticSecret in workerIdentityProof\n\n---\n\n* method:     registerWorker\n* errorCode:  InputError\n* statusCode: 400\n* time:       ` + at + `",
 			"requestInfo": {"method": "registerWorker", "params": {}, "payload": "(OMITTED)", "time": "` + at + `"}}`,
@@ -300,6 +300,7 @@ func TestContentTypeAndSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		req.Header.Set("Scopes", "*")
 		req.Header.Set("Content-Type", c.contentType)
 		resp, err := f.Client().Do(req)
 		if err != nil {
@@ -326,6 +327,7 @@ func TestRoutes(t *testing.T) {
 		handle("purge-cache", map[string]api.Handler{"allPurgeRequests": echo}),
 		handle("worker-manager", map[string]api.Handler{"workerPool": echo}),
 		handle("secrets", map[string]api.Handler{"get": echo}),
+		handle("index", map[string]api.Handler{"listTasks": echo}),
 	)
 	const task = "CubKWtqJQsiWzB6im_lhYg"
 	for path, want := range map[string]map[string]any{
@@ -342,6 +344,7 @@ func TestRoutes(t *testing.T) {
 		"/api/purge-cache/v1/purge-cache/list":      {"method": "allPurgeRequests", "params": map[string]any{}},
 		"/api/worker-manager/v1/worker-pool/p%2Fw":  {"method": "workerPool", "params": map[string]any{"workerPoolId": "p/w"}},
 		"/api/secrets/v1/secret/worker-pool:p/w":    {"method": "get", "params": map[string]any{"name": "worker-pool:p/w"}},
+		"/api/index/v1/tasks/":                      {"method": "listTasks", "params": map[string]any{"namespace": ""}},
 		"/api/secrets/v1/secret/worker-pool%3Ap%2F": {"method": "get", "params": map[string]any{"name": "worker-pool:p/"}},
 	} {
 		if _, _, got := f.call(t, "GET", path, "*", ""); !cmp.Equal(want, got) {

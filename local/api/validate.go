@@ -29,8 +29,8 @@ func validate(ref *reference.Reference, schemaID string, data []byte) (problems 
 	if err == nil {
 		return nil, nil
 	}
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
 		return nil, fmt.Errorf("validate by %s: %w", schemaID, err)
 	}
 	return explain(invalid, message.NewPrinter(language.English)), nil
@@ -42,12 +42,13 @@ func explain(e *jsonschema.ValidationError, p *message.Printer) []string {
 	for _, cause := range e.Causes {
 		problems = append(problems, explain(cause, p)...)
 	}
-	at := "data"
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	at := []string{"data"}
 	for _, part := range e.InstanceLocation {
-		at += "/" + strings.ReplaceAll(strings.ReplaceAll(part, "~", "~0"), "/", "~1")
+		at = append(at, escape.Replace(part))
 	}
 	for _, text := range phrases(e.ErrorKind, p) {
-		problems = append(problems, at+" "+text)
+		problems = append(problems, strings.Join(at, "/")+" "+text)
 	}
 	return problems
 }

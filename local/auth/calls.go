@@ -60,8 +60,8 @@ func (a *Auth) authenticateHawk(ctx context.Context, r *api.Request) (any, error
 	if id.clientID != "" {
 		reply["status"], reply["scheme"], reply["clientId"] = "auth-success", "hawk", id.clientID
 	}
-	if id.hash != "" {
-		reply["hash"] = id.hash
+	if id.signature != nil && id.signature.Hash != "" {
+		reply["hash"] = id.signature.Hash
 	}
 	return reply, nil
 }

@@ -92,11 +92,15 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request, bucket, key string) 
 
 // refuse answers a request that verify refused.
 func refuse(w http.ResponseWriter, err error) {
-	code := "AccessDenied"
-	if errors.Is(err, errSignature) {
+	code, message := "AccessDenied", "Access Denied"
+	switch {
+	case errors.Is(err, errExpired):
+		message = "Request has expired"
+	case errors.Is(err, errSignature):
 		code = "SignatureDoesNotMatch"
+		message = "The request signature we calculated does not match the signature you provided."
 	}
-	fail(w, http.StatusForbidden, code, err.Error())
+	fail(w, http.StatusForbidden, code, message)
 }
 
 // internal answers 500 and logs why; the query, which holds a signature, is not logged.

@@ -24,7 +24,7 @@ const (
 	amzTime    = "20060102T150405Z"
 	parAlgo    = "X-Amz-Algorithm"
 	parPayload = "X-Amz-Content-Sha256"
-	parCred    = "X-Amz-Credential"
+	parCred    = "X-Amz-Credential" //nolint:gosec // a parameter's name
 	parDate    = "X-Amz-Date"
 	parExpires = "X-Amz-Expires"
 	parHeaders = "X-Amz-SignedHeaders"
@@ -33,9 +33,9 @@ const (
 
 // Why a signed request is refused.
 var (
-	errUnsigned  = errors.New("Access Denied")
-	errExpired   = errors.New("Request has expired")
-	errSignature = errors.New("The request signature we calculated does not match the signature you provided.")
+	errUnsigned  = errors.New("no signature")
+	errExpired   = errors.New("the signature has expired")
+	errSignature = errors.New("the signature does not match")
 )
 
 // PublicURL is where anyone may read the blob under key of PublicBucket.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -46,7 +47,7 @@ func replayWithGo(t *testing.T, script []step, server *localtest.Instance) []rec
 		records = append(records, got)
 		for name, path := range s.Save {
 			value := at(got.Body, path)
-			if s.HTTP != "" {
+			if path == "location" {
 				value = got.Location
 			}
 			if value == nil {
@@ -64,27 +65,38 @@ func (r goReplay) step(s step) record {
 	case s.Call != "":
 		return r.call(s)
 	case s.Sign != "":
-		results := r.invoke(s.Sign, "_SignedURL", s, &wire{})
-		signed, ok := results[0].Interface().(*url.URL)
-		if !ok || signed == nil {
-			r.t.Fatalf("%s: no URL", s.Sign)
-		}
-		return record{Body: signed.String()}
+		return r.sign(s)
 	case s.HTTP != "":
 		return r.http(s)
 	default:
-		for name, value := range s.Set {
-			r.vars[name] = value
-		}
+		maps.Copy(r.vars, s.Set)
 		return record{}
 	}
+}
+
+// sign makes a signed URL for a method, or for the step's URL when Sign is only a service.
+func (r goReplay) sign(s step) record {
+	r.t.Helper()
+	var results []reflect.Value
+	if s.URL != "" {
+		client := tcclient.Client{Credentials: r.credentials(s.As), Authenticate: true}
+		signed, err := client.SignedURL(r.vars.text(r.t, s.URL, r.start), nil, time.Minute)
+		results = []reflect.Value{reflect.ValueOf(signed), reflect.ValueOf(&err).Elem()}
+	} else {
+		results = r.invoke(s.Sign, "_SignedURL", s, &wire{})
+	}
+	signed, ok := reflect.TypeAssert[*url.URL](results[0])
+	if err, _ := reflect.TypeAssert[error](results[1]); err != nil || !ok {
+		r.t.Fatalf("%s: no signed URL: %v", s.Sign, err)
+	}
+	return record{Body: signed.String()}
 }
 
 func (r goReplay) call(s step) record {
 	r.t.Helper()
 	w := &wire{}
 	results := r.invoke(s.Call, "", s, w)
-	err, _ := results[len(results)-1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](results[len(results)-1])
 	if w.status == 0 {
 		r.t.Fatalf("%s: %v", s.Call, err)
 	}
@@ -113,8 +125,8 @@ func (r goReplay) invoke(call, suffix string, s step, w *wire) []reflect.Value {
 	}
 	args := s.Args
 	var in []reflect.Value
-	for i := range method.Type().NumIn() {
-		switch kind := method.Type().In(i); {
+	for kind := range method.Type().Ins() {
+		switch {
 		case kind == reflect.TypeFor[time.Duration]():
 			in = append(in, reflect.ValueOf(time.Minute))
 		case kind.Kind() == reflect.String:
@@ -186,7 +198,11 @@ func (r goReplay) http(s step) record {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return record{Status: response.StatusCode, Text: string(w.body), Location: response.Header.Get("Location")}
+	got := record{Status: response.StatusCode, Text: string(w.body), Location: response.Header.Get("Location")}
+	if json.Unmarshal(w.body, &got.Body) != nil {
+		got.Body = nil // bytes of an artifact
+	}
+	return got
 }
 
 // wire is the HTTP client below the Go client: it keeps the last reply, follows no redirects.

@@ -33,7 +33,7 @@ func (i *Instance) Pool(t testing.TB, workerPoolID string) Worker {
 		t.Fatal(err)
 	}
 	_, err = manager.CreateWorker(w.PoolID, w.Group, w.ID, &tcworkermanager.WorkerCreationUpdateRequest{
-		Capacity: 1, Expires: tcclient.Time(time.Now().Add(24 * time.Hour)), ProviderInfo: info,
+		Capacity: 1, Expires: tcclient.Time(i.clock().Add(24 * time.Hour)), ProviderInfo: info,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func (i *Instance) Pool(t testing.TB, workerPoolID string) Worker {
 // The mods may change its definition before.
 func (i *Instance) CreateTask(t testing.TB, taskQueueID string, payload json.RawMessage, mods ...func(*tcqueue.TaskDefinitionRequest)) string {
 	t.Helper()
-	now := time.Now()
+	now := i.clock()
 	task := &tcqueue.TaskDefinitionRequest{
 		TaskQueueID: taskQueueID, Payload: payload,
 		Created: tcclient.Time(now), Deadline: tcclient.Time(now.Add(time.Hour)), Expires: tcclient.Time(now.Add(24 * time.Hour)),

@@ -24,7 +24,8 @@ type Instance struct {
 	AccessToken string
 	Server      *local.Server
 
-	stop func() error // once; ends the server and waits for it
+	clock func() time.Time // the services'
+	stop  func() error     // ends the server and waits for it; only once
 
 	mu    sync.Mutex
 	calls []api.Call
@@ -60,12 +61,13 @@ func Start(t testing.TB, options ...Option) *Instance {
 	}
 	i := &Instance{RootURL: local.RootURL(listener)}
 	o := local.Options{
-		Dir: t.TempDir(), RootURL: i.RootURL, Observe: i.observe,
+		Dir: t.TempDir(), RootURL: i.RootURL, Clock: time.Now, Observe: i.observe,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, option := range options {
 		option(&o)
 	}
+	i.clock = o.Clock
 	i.Server, err = local.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(errors.Join(err, listener.Close()))

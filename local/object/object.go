@@ -97,7 +97,7 @@ func get(tx *store.Tx, name string, now time.Time) (o record, found bool, err er
 }
 
 // Finished tells whether the upload uploadID of the named object is complete. The queue asks
-// in its own transaction, before it shows an artifact.
+// in its own transaction, before it makes the object an artifact.
 func (s *Server) Finished(tx *store.Tx, name, uploadID string) (bool, error) {
 	o, found, err := get(tx, name, s.clock())
 	return found && o.Finished && o.UploadID == uploadID, err

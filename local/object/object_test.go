@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -203,6 +204,23 @@ func checkFinished(t *testing.T, env *apitest.Env, s *object.Server, id string, 
 	got, err := store.Read(t.Context(), env.Store, func(tx *store.Tx) (bool, error) { return s.Finished(tx, name, id) })
 	if err != nil || got != want {
 		t.Errorf("Finished: %v, %v; want %v", got, err, want)
+	}
+}
+
+func TestEmptyInlineDataBesideAPutMeansThePut(t *testing.T) {
+	env, _ := start(t)
+	for length, wantInline := range map[int]bool{3: false, 0: true} {
+		call := create(env, upload{name: name, id: slugid.V4(), expires: time.Hour})
+		call.Args = []string{fmt.Sprint("object-", length)}
+		call.Body.(map[string]any)["proposedUploadMethods"] = map[string]any{
+			"dataInline": map[string]any{"contentType": "", "objectData": ""},
+			"putUrl":     map[string]any{"contentType": "text/plain", "contentLength": length},
+		}
+		var got method
+		env.OK(call, &got)
+		if got.UploadMethod.DataInline != wantInline || (got.UploadMethod.PutURL == nil) != wantInline {
+			t.Errorf("%d bytes: chose %+v", length, got.UploadMethod)
+		}
 	}
 }
 

@@ -29,6 +29,16 @@ type createRequest struct {
 	} `json:"proposedUploadMethods"`
 }
 
+// inline is the data that came with the request. The public Go client proposes empty data
+// beside every PUT, which then is what it means.
+func (q createRequest) inline() *inlineRequest {
+	data, put := q.Proposed.DataInline, q.Proposed.PutURL
+	if data != nil && data.ObjectData == "" && put != nil && put.ContentLength > 0 {
+		return nil
+	}
+	return data
+}
+
 type inlineRequest struct {
 	ContentType string `json:"contentType"`
 	ObjectData  string `json:"objectData"` // base64
@@ -102,7 +112,7 @@ func (s *Server) begin(tx *store.Tx, name string, q createRequest) error {
 
 // choose takes the data that came inline, else signs a URL, else leaves the choice open.
 func (s *Server) choose(ctx context.Context, name string, q createRequest) (uploadMethod, error) {
-	if p := q.Proposed.DataInline; p != nil {
+	if p := q.inline(); p != nil {
 		data, err := base64.StdEncoding.DecodeString(p.ObjectData)
 		if err != nil {
 			return uploadMethod{}, api.InputError("objectData is not base64: %v", err)

@@ -238,9 +238,24 @@ func (q *Queue) finishArtifact(ctx context.Context, r *api.Request) (any, error)
 		if a.UploadID != body.UploadID {
 			return api.InputError("Artifact has another uploadId")
 		}
+		if err := c.uploaded(a); err != nil {
+			return err
+		}
 		a.Present = true
 		return c.Put(bucketArtifact, a.key(), a)
 	})
+}
+
+// uploaded checks that the object behind an artifact is complete.
+func (c *change) uploaded(a *artifact) error {
+	if c.queue.deps.Uploaded == nil {
+		return nil
+	}
+	done, err := c.queue.deps.Uploaded(c.Tx, a.objectName(), a.UploadID)
+	if err == nil && !done {
+		err = api.InputError("The object %s is not uploaded and finished yet", a.objectName())
+	}
+	return err
 }
 
 func loadArtifact(tx *store.Tx, key string) (*artifact, error) {

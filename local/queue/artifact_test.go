@@ -116,7 +116,9 @@ func TestObjectArtifact(t *testing.T) {
 	finish := func(uploadID string) apitest.Call {
 		return apitest.Call{Method: "queue.finishArtifact", Args: []string{id, "0", "public/o.txt"}, Body: object{"uploadId": uploadID}}
 	}
-	f.refused(finish(id), 400, "InputError", "")
+	f.refused(finish(id), 400, "InputError", "Artifact has another uploadId")
+	f.refused(finish(upload.UploadID), 400, "InputError", "The object "+object1+" is not uploaded and finished yet")
+	f.uploaded[object1+" "+upload.UploadID] = true
 	for range 2 {
 		if reply := f.Do(finish(upload.UploadID)); reply.Status != 204 {
 			t.Errorf("finishArtifact: %d %s", reply.Status, reply.Body)

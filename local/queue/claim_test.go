@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // longPoll is far longer than any test waits for something that should come at once.
-const longPoll = 30 * time.Second
+const longPoll = 10 * time.Second
 
 func TestClaimReply(t *testing.T) {
 	f := start(t, shortPoll)
@@ -268,5 +269,41 @@ func TestTaskPastDeadline(t *testing.T) {
 	next := f.create(nil)
 	if claims := f.claim(1); len(claims) != 1 || claims[0].Status.TaskID != next {
 		t.Errorf("claimed %+v", claims)
+	}
+}
+
+// TestManyWorkers: tasks that come while many workers wait go to one worker each, and nobody
+// sleeps through one.
+func TestManyWorkers(t *testing.T) {
+	const workers, each = 8, 10
+	f := start(t, longPoll)
+	begin := time.Now()
+	claimed := make(chan string, workers*each)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for range each {
+				var reply struct{ Tasks []claim }
+				f.OK(claimCall(1, fmt.Sprintf("w%d", w)), &reply)
+				if len(reply.Tasks) == 1 {
+					claimed <- reply.Tasks[0].Status.TaskID
+				}
+			}
+		})
+	}
+	made := map[string]bool{}
+	for range workers * each {
+		made[f.create(nil)] = true
+	}
+	wg.Wait()
+	close(claimed)
+	for id := range claimed {
+		if !made[id] {
+			t.Errorf("task %s was claimed twice, or by a ghost", id)
+		}
+		delete(made, id)
+	}
+	if len(made) > 0 || time.Since(begin) >= longPoll {
+		t.Errorf("%d tasks were not claimed, after %v", len(made), time.Since(begin))
 	}
 }

@@ -3,7 +3,6 @@ package queue_test
 import (
 	"maps"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -26,23 +25,28 @@ type fixture struct {
 	*apitest.Env
 	t         testing.TB
 	queue     *queue.Queue
-	blobs     *blob.Store
+	blobDir   string
 	completed *[]queue.Completion
+	uploaded  map[string]bool // what the object service would say, by object and upload
 }
 
 func start(t testing.TB, poll time.Duration) fixture {
 	t.Helper()
 	env := apitest.New(t)
-	blobs, err := blob.Open(filepath.Join(t.TempDir(), "blobs"), blob.Options{Clock: env.Now, RootURL: env.RootURL})
+	dir := t.TempDir()
+	blobs, err := blob.Open(dir, blob.Options{Clock: env.Now, RootURL: env.RootURL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := fixture{Env: env, t: t, blobs: blobs, completed: &[]queue.Completion{}}
+	f := fixture{Env: env, t: t, blobDir: dir, completed: &[]queue.Completion{}, uploaded: map[string]bool{}}
 	f.queue, err = queue.New(queue.Deps{
 		Store: env.Store, Issuer: env, Blob: blobs, RootURL: env.RootURL, Clock: env.Now, Logger: env.Logger, LongPoll: poll,
 		OnCompleted: func(_ *store.Tx, done queue.Completion) error {
 			*f.completed = append(*f.completed, done)
 			return nil
+		},
+		Uploaded: func(_ *store.Tx, objectName, uploadID string) (bool, error) {
+			return f.uploaded[objectName+" "+uploadID], nil
 		},
 	})
 	if err != nil {

@@ -32,6 +32,10 @@ type Deps struct {
 	ClaimTimeout time.Duration // how long a claim lasts; 20 minutes when 0
 	LongPoll     time.Duration // how long claimWork waits for a task; 20 seconds when 0
 
+	// Uploaded, when not nil, tells whether an object is uploaded and finished. finishArtifact
+	// asks it in its transaction.
+	Uploaded func(tx *store.Tx, objectName, uploadID string) (bool, error)
+
 	// OnCompleted, when not nil, is called in the transaction that resolves a task as
 	// completed, which its error undoes.
 	OnCompleted func(tx *store.Tx, done Completion) error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"strconv"
 
 	"github.com/workerkit/workerkit/local/api"
@@ -99,15 +98,12 @@ func (q *Queue) eachAsked(ctx context.Context, r *api.Request, fn func(*store.Tx
 	}
 	return token, q.deps.Store.View(ctx, func(tx *store.Tx) error {
 		for _, id := range ids {
-			t, err := loadTask(tx, id)
-			var gone *api.Error
-			if errors.As(err, &gone) {
-				continue
+			var t task
+			found, err := tx.Get(bucketTask, id, &t)
+			if found {
+				err = fn(tx, &t)
 			}
 			if err != nil {
-				return err
-			}
-			if err := fn(tx, t); err != nil {
 				return err
 			}
 		}

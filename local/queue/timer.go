@@ -20,8 +20,10 @@ const (
 const (
 	// claimGrace is how long after takenUntil a claim is taken to be lost.
 	claimGrace = 3 * time.Second
-	// timerBatch bounds how much one transaction does for timers.
+	// timerBatch bounds how many timers are looked up at once.
 	timerBatch = 100
+	// timerPutOff is when a timer that failed is tried again.
+	timerPutOff = time.Minute
 	// timerRetry is how soon timers are tried again when the store refused.
 	timerRetry = time.Second
 	// timerIdle is how long the loop sleeps at most: it hears of earlier timers, so this only
@@ -74,22 +76,35 @@ func (q *Queue) Run(ctx context.Context) error {
 }
 
 // fire does what is due, at most timerBatch of it, and tells how long until there is more.
+// Each timer has a transaction of its own: what fails is logged and put off, and keeps
+// nothing else from happening.
 func (q *Queue) fire(ctx context.Context) (time.Duration, error) {
 	due, next, err := q.due(ctx)
 	if err != nil || len(due) == 0 {
 		return next, err
 	}
-	return 0, q.update(ctx, func(c *change) error {
-		for _, t := range due {
-			if err := c.Delete(bucketTimer, t.key()); err != nil {
-				return err
-			}
-			if err := c.fire(t); err != nil {
-				return fmt.Errorf("queue: timer %s of %s: %w", t.Kind, t.ID, err)
-			}
+	for _, t := range due {
+		err := q.update(ctx, func(c *change) error { return errors.Join(c.fire(t), c.Delete(bucketTimer, t.key())) })
+		if err == nil {
+			continue
 		}
-		return nil
-	})
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		q.deps.Logger.Error("a timer of the queue failed, trying again later", "kind", t.Kind, "id", t.ID, "err", err)
+		if err := q.update(ctx, func(c *change) error { return c.putOff(t) }); err != nil {
+			return 0, fmt.Errorf("queue: put a timer off: %w", err)
+		}
+	}
+	return 0, nil
+}
+
+func (c *change) putOff(t timer) error {
+	if err := c.Delete(bucketTimer, t.key()); err != nil {
+		return err
+	}
+	t.Due = Time{c.now.Add(timerPutOff)}
+	return c.setTimer(t)
 }
 
 // due lists the timers whose time has come, or tells how long until the first one's.
@@ -121,7 +136,7 @@ func (c *change) fire(timer timer) error {
 	}
 	switch timer.Kind {
 	case timerClaim:
-		if t.ClaimTimer != timer.key() {
+		if t.State != Running || t.Runs[len(t.Runs)-1].TakenUntil.Add(claimGrace).After(c.now) {
 			return nil
 		}
 		if err := t.resolve(len(t.Runs)-1, Exception, ReasonClaimExpired, c.now); err != nil {

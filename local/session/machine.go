@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,13 +17,16 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
 // Machine is a machine that was booted: start-worker and the worker below it.
 type Machine struct {
-	Dir    string // its files, and the working directory of its programs
+	Dir     string    // its files, and the working directory of its programs
+	Started time.Time // when start-worker was started
+
 	runner *child
 }
 
@@ -70,6 +75,7 @@ func (s *Session) Boot(ctx context.Context, spec Spec) (*Machine, error) {
 	if err := s.layOut(ctx, m, spec, shared); err != nil {
 		return nil, fmt.Errorf("session: lay out machine %s: %w", spec.ID, err)
 	}
+	m.Started = time.Now()
 	m.runner, err = launch(command{
 		name: spec.ID,
 		path: s.Programs.StartWorker,
@@ -91,36 +97,43 @@ func (s *Session) layOut(ctx context.Context, m *Machine, spec Spec, shared secr
 	if out, err := key.CombinedOutput(); err != nil {
 		return fmt.Errorf("generic-worker new-ed25519-keypair: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	worker := map[string]any{
+	provider := fmt.Sprintf(`provider "static" {
+  root_url       = %q
+  worker_pool_id = %q
+  worker_group   = %q
+  worker_id      = %q
+  secret_file    = %q
+}
+`, s.RootURL, spec.Pool, spec.Group, spec.ID, m.path("secret"))
+	runner, err := yaml.Marshal(yaml.MapSlice{
+		{Key: "provider", Value: yaml.MapSlice{{Key: "file", Value: m.path("provider.hcl")}}},
+		{Key: "worker", Value: yaml.MapSlice{
+			{Key: "implementation", Value: "generic-worker"},
+			{Key: "path", Value: s.Programs.GenericWorker},
+			{Key: "configPath", Value: m.path("generic-worker.config")},
+		}},
+		{Key: "workerConfig", Value: s.workerConfig(m, spec)},
+	})
+	if err != nil {
+		return fmt.Errorf("encode runner.yml: %w", err)
+	}
+	return errors.Join(
+		private.Write(m.path("secret"), []byte(shared.Reveal())),
+		private.Write(m.path("provider.hcl"), []byte(provider)),
+		private.Write(m.path("runner.yml"), runner),
+	)
+}
+
+// workerConfig is the machine's own layer of the worker's configuration.
+func (s *Session) workerConfig(m *Machine, spec Spec) map[string]any {
+	config := map[string]any{
 		"ed25519SigningKeyLocation": m.path("ed25519.key"),
 		"tasksDir":                  m.path("tasks"),
 		"cachesDir":                 m.path("caches"),
 		"downloadsDir":              m.path("downloads"),
 	}
-	for key, value := range spec.Config {
-		worker[key] = value
-	}
-	runner, err := yaml.Marshal(map[string]any{
-		"provider": map[string]any{
-			"providerType": "static",
-			"rootURL":      s.RootURL,
-			"providerID":   "static",
-			"workerPoolID": spec.Pool,
-			"workerGroup":  spec.Group,
-			"workerID":     spec.ID,
-			"staticSecret": shared.Reveal(),
-		},
-		"worker": map[string]any{
-			"implementation": "generic-worker",
-			"path":           s.Programs.GenericWorker,
-			"configPath":     m.path("generic-worker.config"),
-		},
-		"workerConfig": worker,
-	})
-	if err != nil {
-		return fmt.Errorf("encode runner.yml: %w", err)
-	}
-	return os.WriteFile(m.path("runner.yml"), runner, 0o600)
+	maps.Copy(config, spec.Config)
+	return config
 }
 
 func (m *Machine) path(name string) string { return filepath.Join(m.Dir, name) }

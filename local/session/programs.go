@@ -14,16 +14,17 @@ type Programs struct {
 }
 
 // Find finds the programs beside the running one, else on PATH. The error names the first
-// that is missing.
+// that is missing and says where it was looked for.
 func Find() (Programs, error) {
 	own, err := os.Executable()
 	if err != nil {
 		return Programs{}, fmt.Errorf("find the programs: %w", err)
 	}
-	return find(filepath.Dir(own))
+	return FindIn(filepath.Dir(own))
 }
 
-func find(dir string) (Programs, error) {
+// FindIn finds the programs in dir, else on PATH.
+func FindIn(dir string) (Programs, error) {
 	var p Programs
 	for _, wanted := range []struct {
 		name string
@@ -35,7 +36,7 @@ func find(dir string) (Programs, error) {
 	} {
 		found, err := lookUp(dir, wanted.name)
 		if err != nil {
-			return Programs{}, fmt.Errorf("%s is neither beside this program (%s) nor on PATH", wanted.name, dir)
+			return Programs{}, fmt.Errorf("%s is neither in %s nor on PATH", wanted.name, dir)
 		}
 		*wanted.path = found
 	}

@@ -48,10 +48,7 @@ func (s *Server) reportWorkerError(ctx context.Context, r *api.Request) (any, er
 	}
 	e := PoolError{
 		WorkerPoolID: r.Params["workerPoolId"], ErrorID: slugid.Nice(), Reported: tcclient.Time(s.now()),
-		Kind: q.Kind, Title: q.Title, Description: q.Description, Extra: map[string]any{},
-	}
-	for k, v := range q.Extra {
-		e.Extra[k] = v
+		Kind: q.Kind, Title: q.Title, Description: q.Description, Extra: q.Extra,
 	}
 	e.Extra["workerGroup"], e.Extra["workerId"] = q.WorkerGroup, q.WorkerID
 	return store.Write(ctx, s.store, func(tx *store.Tx) (PoolError, error) {

@@ -66,8 +66,6 @@ type Worker struct {
 	ProviderData json.RawMessage `json:"providerData,omitempty"`
 	// SecretHash is of the secret that reregisterWorker takes next.
 	SecretHash string `json:"secretHash,omitempty"`
-	// SystemBootTime is what the worker said when it registered.
-	SystemBootTime tcclient.Time `json:"systemBootTime,omitzero"`
 	// Terminate and TerminateReason are the answer of shouldWorkerTerminate.
 	Terminate       bool   `json:"terminate,omitempty"`
 	TerminateReason string `json:"terminateReason,omitempty"`

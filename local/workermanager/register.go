@@ -18,14 +18,14 @@ import (
 // clockSkew is how far back credentials start, for machines whose clock is late.
 const clockSkew = 15 * time.Minute
 
-// registerRequest is the body of registerWorker.
+// registerRequest is the body of registerWorker. Its systemBootTime only serves statistics of
+// how long machines take to boot, which nobody keeps here.
 type registerRequest struct {
 	WorkerPoolID        string          `json:"workerPoolId"`
 	ProviderID          string          `json:"providerId"`
 	WorkerGroup         string          `json:"workerGroup"`
 	WorkerID            string          `json:"workerId"`
 	WorkerIdentityProof json.RawMessage `json:"workerIdentityProof"`
-	SystemBootTime      tcclient.Time   `json:"systemBootTime"`
 }
 
 // reregisterRequest is the body of reregisterWorker.
@@ -58,7 +58,6 @@ func (s *Server) registerWorker(ctx context.Context, r *api.Request) (any, error
 		if err != nil {
 			return registration{}, err
 		}
-		w.SystemBootTime = q.SystemBootTime
 		reply, err := s.renew(tx, w, told.Lifetime)
 		reply.WorkerConfig = told.WorkerConfig
 		return reply, err

@@ -2,6 +2,7 @@ package workermanager_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -160,9 +161,7 @@ func TestRegisterWorkerRefusesInOrder(t *testing.T) {
 	} {
 		call := register("w", secret)
 		body := call.Body.(map[string]any)
-		for key, value := range c.change {
-			body[key] = value
-		}
+		maps.Copy(body, c.change)
 		reply := e.Do(call)
 		if reply.Status != c.status || reply.Message != c.message {
 			t.Errorf("%s: %d %q, want %d %q", c.name, reply.Status, reply.Message, c.status, c.message)

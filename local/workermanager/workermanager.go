@@ -4,6 +4,7 @@ package workermanager
 
 import (
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/workerkit/workerkit/local/api"
@@ -36,9 +37,7 @@ type Server struct {
 // New makes the service.
 func New(d Deps) *Server {
 	providers := map[string]Provider{"static": Static{}, nullProviderID: null{}}
-	for id, p := range d.Providers {
-		providers[id] = p
-	}
+	maps.Copy(providers, d.Providers)
 	return &Server{store: d.Store, issuer: d.Issuer, clock: d.Clock, logger: d.Logger, providers: providers}
 }
 

@@ -39,23 +39,6 @@ func Normalize(held []string) []string {
 	return kept
 }
 
-// Intersect returns what both sets of scopes grant, normalized: the authority of one narrowed
-// to that of the other.
-func Intersect(a, b []string) []string {
-	both := make([]string, 0, min(len(a), len(b)))
-	for _, s := range a {
-		if Satisfies(b, s) {
-			both = append(both, s)
-		}
-	}
-	for _, s := range b {
-		if Satisfies(a, s) {
-			both = append(both, s)
-		}
-	}
-	return Normalize(both)
-}
-
 func grants(held, wanted string) bool {
 	prefix, star := strings.CutSuffix(held, "*")
 	return held == wanted || star && strings.HasPrefix(wanted, prefix)

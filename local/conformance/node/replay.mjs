@@ -54,11 +54,18 @@ function at(v, path) {
   return path === '' ? v : path.split('.').reduce((found, key) => found?.[key], v);
 }
 
+function credentialsOf(as) {
+  const anonymous = as === undefined || as === 'anonymous';
+  return anonymous ? {} : variable(as === 'root' ? 'root client' : as);
+}
+
 function clientFor(name, as) {
   const [service, method] = name.split('.');
-  const anonymous = as === undefined || as === 'anonymous';
-  const credentials = anonymous ? {} : variable(as === 'root' ? 'root client' : as);
-  return [new classes[service]({ rootUrl, credentials, retries: 0 }), method];
+  const client = new classes[service]({ rootUrl, credentials: credentialsOf(as), retries: 0 });
+  if (typeof client[method] !== 'function') {
+    throw new Error(`the Node client has no method ${name}`);
+  }
+  return [client, method];
 }
 
 async function call(step) {
@@ -79,8 +86,23 @@ async function call(step) {
 }
 
 function sign(step) {
+  if (step.url) {
+    return { status: 0, body: signUrl(step.sign, expand(step.url), credentialsOf(step.as)) };
+  }
   const [client, method] = clientFor(step.sign, step.as);
   return { status: 0, body: client.buildSignedUrl(client[method], ...expand(step.args)) };
+}
+
+// signUrl signs the URL of a method that is younger than the client.
+function signUrl(serviceName, url, credentials) {
+  const route = url.slice(`${rootUrl}/api/${serviceName}/v1`.length);
+  const Young = taskcluster.createClient({
+    serviceName,
+    apiVersion: 'v1',
+    entries: [{ type: 'function', name: 'get', method: 'get', route, args: [] }],
+  }, 'Young');
+  const client = new Young({ rootUrl, credentials });
+  return client.buildSignedUrl(client.get);
 }
 
 async function http(step) {
@@ -90,11 +112,15 @@ async function http(step) {
     body: step.http === 'GET' ? undefined : step.body,
     redirect: 'manual',
   });
-  return {
+  const record = {
     status: response.status,
     text: await response.text(),
     location: response.headers.get('location') ?? '',
   };
+  if (response.headers.get('content-type')?.startsWith('application/json')) {
+    record.body = JSON.parse(record.text);
+  }
+  return record;
 }
 
 async function run(step) {
@@ -114,7 +140,7 @@ async function run(step) {
 for (const [i, step] of JSON.parse(readFileSync(process.argv[2], 'utf8')).entries()) {
   const record = await run(step);
   for (const [name, path] of Object.entries(step.save ?? {})) {
-    vars[name] = step.http ? record.location : at(record.body, path);
+    vars[name] = path === 'location' ? record.location : at(record.body, path);
     if (vars[name] === undefined) {
       throw new Error(`step ${i + 1}: nothing at "${path}" in ${JSON.stringify(record.body)}`);
     }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/workerkit/workerkit/internal/tc"
+)
+
+func TestOutcome(t *testing.T) {
+	for state, want := range map[string]int{"completed": 0, "failed": 1, "exception": 2} {
+		err := outcome(tc.TaskStatus{State: state})
+		var exit *exitError
+		switch {
+		case want == 0 && err == nil:
+		case errors.As(err, &exit) && exit.code == want && exit.err == nil:
+		default:
+			t.Errorf("%s: %v, want exit code %d and no further words", state, err, want)
+		}
+	}
+}
+
+// TestRunSaysInOneLineWhyItCannot: exit code 3, whatever the reason.
+func TestRunSaysInOneLineWhyItCannot(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yml")
+	if err := os.WriteFile(bad, []byte("payload: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := filepath.Join(t.TempDir(), "good.yml")
+	if err := os.WriteFile(good, []byte("command: [['true']]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("TASKCLUSTER_ROOT_URL", "")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no file":         {[]string{"run"}, "give one task file"},
+		"two files":       {[]string{"run", good, good}, "give one task file"},
+		"unknown flag":    {[]string{"run", "--fast", good}, "--fast"},
+		"absent file":     {[]string{"run", good + "x"}, "good.ymlx"},
+		"bad YAML":        {[]string{"run", bad}, bad + ":"},
+		"missing program": {[]string{"run", good}, "nor on PATH"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command := newCommand()
+			command.SetArgs(c.args)
+			command.SetOut(&strings.Builder{})
+			command.SetErr(&strings.Builder{})
+			err := command.ExecuteContext(t.Context())
+			var exit *exitError
+			if !errors.As(err, &exit) || exit.code != exitNotRun {
+				t.Fatalf("got %v, want exit code %d", err, exitNotRun)
+			}
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, want one line with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	for _, c := range []struct {
+		run  tc.RunStatus
+		want string
+	}{
+		{tc.RunStatus{ID: 0, State: "running", Worker: "g/w"}, "task T run 0 running on g/w"},
+		{tc.RunStatus{ID: 1, State: "completed", Reason: "completed"}, "task T run 1 completed"},
+		{tc.RunStatus{ID: 2, State: "exception", Reason: "internal-error"}, "task T run 2 exception/internal-error"},
+	} {
+		if got := describe("T", c.run); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

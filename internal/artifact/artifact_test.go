@@ -1,0 +1,285 @@
+package artifact_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/workerkit/workerkit/internal/artifact"
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/tc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const signature = "X-Signature=do-not-show"
+
+// sink is a store and the queue that signs its URLs.
+type sink struct {
+	server *httptest.Server
+	client *http.Client
+	// answer says how the n-th PUT is answered, from 1 on; 0 breaks the connection.
+	answer func(n int) int
+	// valid is how long URLs last.
+	valid time.Duration
+
+	mu      sync.Mutex
+	puts    int
+	urls    map[string]int // how often each was used
+	created int
+	refused error // of createArtifact, from the second call on
+	body    []byte
+	header  http.Header
+}
+
+func newSink(t *testing.T, answer func(n int) int) *sink {
+	t.Helper()
+	s := &sink{answer: answer, valid: time.Hour, urls: map[string]int{}}
+	s.server = httptest.NewServer(http.HandlerFunc(s.put))
+	t.Cleanup(s.server.Close)
+	s.client = s.server.Client()
+	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return s
+}
+
+func (s *sink) put(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.puts++
+	s.urls[r.URL.Path]++
+	status := s.answer(s.puts)
+	if status == 0 {
+		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
+		panic(http.ErrAbortHandler)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.URL.RawQuery != signature || r.Method != http.MethodPut || int64(len(body)) != r.ContentLength {
+		status = http.StatusTeapot
+	}
+	s.body, s.header = body, r.Header
+	w.Header().Set("Location", "/elsewhere")
+	w.WriteHeader(status)
+}
+
+func (s *sink) CreateArtifact(_ context.Context, name string, a tc.Artifact) (tc.Upload, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.created++
+	if s.created > 1 && s.refused != nil {
+		return tc.Upload{}, s.refused
+	}
+	url := s.server.URL + "/" + strings.Repeat("u", s.created) + "?" + signature
+	return tc.Upload{PutURL: url, ContentType: a.ContentType + "; from-queue", Expires: time.Now().Add(s.valid)}, nil
+}
+
+func (s *sink) FinishArtifact(context.Context, string, string) error { return errors.New("not for s3") }
+
+func (s *sink) uploader() *artifact.Uploader {
+	return &artifact.Uploader{
+		HTTP: s.client, Now: time.Now,
+		Policy: retry.Policy{Initial: time.Millisecond, Factor: 1.1, Total: 300 * time.Millisecond},
+	}
+}
+
+func text(s string) artifact.Data {
+	return artifact.Data{
+		Name: "public/a.txt", ContentType: "text/plain", Expires: time.Now().Add(time.Hour),
+		Size: int64(len(s)), Length: int64(len(s)),
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil },
+	}
+}
+
+func upload(t *testing.T, s *sink, d artifact.Data) (err error, said string) { //nolint:revive // the error is what tests look at first
+	t.Helper()
+	var log bytes.Buffer
+	err = s.uploader().Upload(t.Context(), s, slog.New(slog.NewTextHandler(&log, nil)), d)
+	said = log.String()
+	if err != nil {
+		said += err.Error()
+	}
+	if strings.Contains(said, "do-not-show") {
+		t.Errorf("a signed URL was shown: %s", said)
+	}
+	return err, said
+}
+
+func ok(int) int { return http.StatusOK }
+
+// after answers with these statuses first and then with 200.
+func after(statuses ...int) func(int) int {
+	return func(n int) int {
+		if n <= len(statuses) {
+			return statuses[n-1]
+		}
+		return http.StatusOK
+	}
+}
+
+func TestUploadSendsWhatTheQueueWants(t *testing.T) {
+	for _, content := range []string{"", "x", strings.Repeat("long ", 1<<18)} {
+		s := newSink(t, ok)
+		if err, _ := upload(t, s, text(content)); err != nil {
+			t.Fatal(err)
+		}
+		if string(s.body) != content || s.header.Get("Content-Type") != "text/plain; from-queue" || s.header.Get("Content-Encoding") != "identity" {
+			t.Errorf("stored %d bytes with %v", len(s.body), s.header)
+		}
+		if s.puts != 1 || s.created != 1 {
+			t.Errorf("%d PUTs, %d createArtifact", s.puts, s.created)
+		}
+	}
+	s, d := newSink(t, ok), text("compressed")
+	d.Encoding = artifact.Gzip
+	if err, _ := upload(t, s, d); err != nil || s.header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("%v, stored with %v", err, s.header)
+	}
+}
+
+func TestUploadTriesAgainWhereThatMayHelp(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers       []int
+		puts, created int
+	}{
+		"unavailable":         {[]int{503, 500, 502}, 4, 1},
+		"too many":            {[]int{429}, 2, 1},
+		"S3's idle time-out":  {[]int{400, 400}, 3, 1},
+		"broken connection":   {[]int{0, 0}, 3, 1},
+		"URL refused":         {[]int{403}, 2, 2},
+		"URL refused later":   {[]int{503, 403, 503}, 4, 2},
+		"three URLs refused":  {[]int{403, 401, 403}, 4, 4},
+		"all of these at all": {[]int{0, 400, 403, 503, 429}, 6, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSink(t, after(test.answers...))
+			err, said := upload(t, s, text(strings.Repeat("data", 1000)))
+			if err != nil || s.puts != test.puts || s.created != test.created {
+				t.Errorf("%v after %d PUTs and %d URLs; want %d and %d", err, s.puts, s.created, test.puts, test.created)
+			}
+			if strings.Count(said, "level=WARN") != len(test.answers) {
+				t.Errorf("the worker's log: %s", said)
+			}
+		})
+	}
+}
+
+func TestUploadGivesUp(t *testing.T) {
+	for status, puts := range map[int]int{http.StatusNotFound: 1, http.StatusTemporaryRedirect: 1, http.StatusRequestEntityTooLarge: 1, http.StatusForbidden: 4, http.StatusServiceUnavailable: 0} {
+		s := newSink(t, func(int) int { return status })
+		err, said := upload(t, s, text("data"))
+		if !errors.Is(err, artifact.ErrUpload) || !strings.Contains(said, http.StatusText(status)) || !strings.Contains(said, "public/a.txt") {
+			t.Errorf("%d: %v", status, err)
+		}
+		if puts != 0 && s.puts != puts || s.puts == 0 {
+			t.Errorf("%d: %d PUTs", status, s.puts)
+		}
+	}
+}
+
+func TestUploadAsksForAFreshURLWhenTheOldOneHasExpired(t *testing.T) {
+	s := newSink(t, after(503, 503))
+	s.valid = 0
+	if err, _ := upload(t, s, text("data")); err != nil {
+		t.Fatal(err)
+	}
+	if s.created != 3 || len(s.urls) != 3 {
+		t.Errorf("%d URLs were made and used: %v", s.created, s.urls)
+	}
+}
+
+func TestErrorOfTheQueueIsReturnedAsItIs(t *testing.T) {
+	s := newSink(t, after(403))
+	s.refused = &tc.Error{Op: "queue.createArtifact", Status: 409, Code: "RequestConflict", Message: "no longer running"}
+	if err, _ := upload(t, s, text("data")); tc.Status(err) != 409 || errors.Is(err, artifact.ErrUpload) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestUploadEndsWithItsContext(t *testing.T) {
+	cause := errors.New("claim lost")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := newSink(t, func(n int) int {
+		if n == 3 {
+			cancel(cause)
+		}
+		return http.StatusServiceUnavailable
+	})
+	u := s.uploader()
+	u.Policy.Total = time.Hour
+	err := u.Upload(ctx, s, slog.New(slog.DiscardHandler), text("data"))
+	if !errors.Is(err, cause) || s.puts != 3 {
+		t.Errorf("%v after %d PUTs", err, s.puts)
+	}
+}
+
+func TestFileThatChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write := func(n int) {
+		if err := os.WriteFile(path, bytes.Repeat([]byte("x"), n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		between func()
+		want    error
+	}{
+		"grows":    {func() { write(2000) }, nil},
+		"shrinks":  {func() { write(10) }, artifact.ErrChanged},
+		"vanishes": {func() { os.Remove(path) }, artifact.ErrChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(1000)
+			s := newSink(t, func(n int) int { // the first attempt fails, and the file changes before the second
+				if n > 1 {
+					return http.StatusOK
+				}
+				test.between()
+				return http.StatusServiceUnavailable
+			})
+			d := text(strings.Repeat("x", 1000))
+			d.Open = func() (io.ReadCloser, error) { return os.Open(path) }
+			err, _ := upload(t, s, d)
+			if !errors.Is(err, test.want) {
+				t.Errorf("%v", err)
+			}
+			if test.want == nil && len(s.body) != 1000 {
+				t.Errorf("stored %d bytes", len(s.body))
+			}
+		})
+	}
+}
+
+func TestCompress(t *testing.T) {
+	dir := t.TempDir()
+	content := strings.Repeat("compress me, please. ", 1<<16)
+	spool, err := artifact.Compress(t.Context(), dir, strings.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spool.Size() != int64(len(content)) || spool.Length() > spool.Size()/10 {
+		t.Errorf("%d bytes became %d", spool.Size(), spool.Length())
+	}
+	if err := spool.Remove(); err != nil {
+		t.Error(err)
+	}
+	cause := errors.New("claim lost")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if _, err := artifact.Compress(ctx, dir, strings.NewReader(content)); !errors.Is(err, cause) {
+		t.Errorf("after its context: %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}

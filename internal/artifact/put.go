@@ -1,0 +1,130 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/retry"
+)
+
+// target is where data is PUT. Its URL is a secret.
+type target struct {
+	url     string
+	headers map[string]string
+	expires time.Time
+}
+
+// errStale says that the URL was refused and that a fresh one may do.
+var errStale = errors.New("the upload URL was refused")
+
+const (
+	// patience and slowest bound one attempt: so long, and longer the more data there is.
+	patience = 2 * time.Minute
+	slowest  = 64 << 10 // bytes per second
+)
+
+// put makes one attempt. sums, when not nil, takes the hashes of what is sent.
+func (u *Uploader) put(ctx context.Context, to target, d Data, sums *sums) error {
+	ctx, done := context.WithTimeout(ctx, patience+time.Duration(d.Length/slowest)*time.Second)
+	defer done()
+	body, err := open(d)
+	if err != nil {
+		return retry.Permanent(wrap(d, err))
+	}
+	if sums != nil {
+		body = sums.through(body)
+	}
+	request, err := newRequest(ctx, to, d, body)
+	if err != nil {
+		_ = body.Close()
+		return retry.Permanent(wrap(d, err))
+	}
+	reply, err := u.HTTP.Do(request)
+	if err != nil {
+		return wrap(d, withoutURL(err))
+	}
+	defer reply.Body.Close()
+	_, _ = io.CopyN(io.Discard, reply.Body, 64<<10) // so that the connection can be used again
+	return judge(d, reply.StatusCode)
+}
+
+// open opens exactly d.Length bytes. A file that has grown is cut; one that is shorter is an
+// error, here or, when it shrinks while it is sent, in the next attempt.
+func open(d Data) (io.ReadCloser, error) {
+	body, err := d.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	file, ok := body.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return body, nil
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+	case info.Size() < d.Length:
+		err = ErrChanged
+	case info.Size() > d.Length:
+		return cut{io.LimitReader(body, d.Length), body}, nil
+	default:
+		return body, nil // a bare file: net/http has the kernel send it
+	}
+	_ = body.Close()
+	return nil, err
+}
+
+// cut is the beginning of what Closer closes.
+type cut struct {
+	io.Reader
+	io.Closer
+}
+
+func newRequest(ctx context.Context, to target, d Data, body io.ReadCloser) (*http.Request, error) {
+	if d.Length == 0 {
+		_ = body.Close()
+		body = http.NoBody // else net/http would not say that the length is 0
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, to.url, body)
+	if err != nil {
+		return nil, errors.New("the service gave an upload URL that is none")
+	}
+	request.ContentLength = d.Length
+	for name, value := range to.headers {
+		if !strings.EqualFold(name, "Content-Length") {
+			request.Header.Set(name, value)
+		}
+	}
+	return request, nil
+}
+
+// judge says what a reply's status means.
+func judge(d Data, status int) error {
+	err := fmt.Errorf("%d %s", status, http.StatusText(status))
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+		return wrap(d, fmt.Errorf("%w: %w", errStale, err))
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500,
+		status == http.StatusBadRequest: // S3's word for a connection that was idle for too long
+		return wrap(d, err)
+	default:
+		return retry.Permanent(wrap(d, err))
+	}
+}
+
+// withoutURL drops the method and URL that net/http puts in front of an error.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+// Package private reads and writes files that hold secrets or state: only their owner may read
+// them, and they are replaced as a whole, so that a crash leaves the old or the new content.
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrExposed means that somebody else may read (or change) the file, and that we may not or
+// should not put that right ourselves.
+var ErrExposed = errors.New("not private")
+
+// ErrSymlink means that the path is a symbolic link that is not root's.
+var ErrSymlink = errors.New("a symbolic link")
+
+// Read returns the content of a file that only its owner may read. Where others may read it
+// and the file is ours, it makes it owner-only first and says so in note, a warning for the
+// log; where it is not ours, it fails with ErrExposed. The last part of path must not be a
+// symbolic link, unless root made it.
+func Read(path string) (data []byte, note string, err error) {
+	file, err := open(path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, "", fmt.Errorf("read: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, "", fmt.Errorf("read %s: it is a %s, not a regular file", path, kindOf(info.Mode()))
+	}
+	note, err = tighten(file, info)
+	if err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", path, err)
+	}
+	data, err = io.ReadAll(file)
+	if err != nil {
+		return nil, "", fmt.Errorf("read: %w", err)
+	}
+	return data, note, nil
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	default:
+		return "special file"
+	}
+}
+
+// Write replaces the file at path by one with the content data that only we may read. The new
+// file is complete on disk before it takes the name. A symbolic link at path is replaced, not
+// followed. The folder must exist.
+func Write(path string, data []byte) (err error) {
+	file, err := create(filepath.Dir(path), filepath.Base(path))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close() // the first error counts
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if _, err = file.Write(data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err = file.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err = file.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err = os.Rename(file.Name(), path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}

@@ -1,0 +1,66 @@
+package private_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/workerkit/workerkit/internal/private"
+)
+
+func TestWriteThenRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	for _, content := range []string{"first", "second, longer", ""} {
+		if err := private.Write(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		data, note, err := private.Read(path)
+		if err != nil || note != "" || string(data) != content {
+			t.Fatalf("got %q, note %q, %v; want %q", data, note, err, content)
+		}
+	}
+	alone(t, path)
+}
+
+func TestWriteLeavesNothingBehindWhenItFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "taken")
+	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := private.Write(path, []byte("x")); err == nil {
+		t.Fatal("a folder was replaced by a file")
+	}
+	alone(t, path)
+	if err := private.Write(filepath.Join(dir, "missing", "f"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing folder: %v", err)
+	}
+}
+
+func TestReadOfAbsentFile(t *testing.T) {
+	_, _, err := private.Read(filepath.Join(t.TempDir(), "nothing"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("%v is not fs.ErrNotExist", err)
+	}
+}
+
+func TestReadOfFolder(t *testing.T) {
+	if _, _, err := private.Read(t.TempDir()); err == nil || strings.Contains(err.Error(), "EISDIR") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// alone fails when the folder of path holds anything else, such as a temporary file.
+func alone(t *testing.T, path string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != filepath.Base(path) {
+		t.Errorf("left in the folder: %v", entries)
+	}
+}

@@ -1,0 +1,136 @@
+//go:build unix
+
+package private_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/workerkit/workerkit/internal/private"
+)
+
+func mode(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+func write(t *testing.T, name, content string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadTightensOurOwn(t *testing.T) {
+	for from, want := range map[os.FileMode]os.FileMode{
+		0o666: 0o600, 0o644: 0o600, 0o640: 0o600, 0o601: 0o600, // loose
+		0o600: 0o600, 0o400: 0o400, 0o500: 0o500, 0o700: 0o700, // never widened
+	} {
+		path := write(t, "config", "text", from)
+		data, note, err := private.Read(path)
+		if err != nil || string(data) != "text" {
+			t.Fatalf("%04o: %q, %v", from, data, err)
+		}
+		if got := mode(t, path); got != want {
+			t.Errorf("%04o became %04o, want %04o", from, got, want)
+		}
+		if told := strings.Contains(note, path); told != (from != want) {
+			t.Errorf("%04o: note %q", from, note)
+		}
+	}
+}
+
+func TestReadRefusesFilesOfOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a file that belongs to somebody else")
+	}
+	for _, loose := range []os.FileMode{0o644, 0o600} {
+		path := write(t, "config", "text", loose)
+		if err := os.Chown(path, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := private.Read(path); !errors.Is(err, private.ErrExposed) {
+			t.Errorf("%04o: %v", loose, err)
+		}
+		if mode(t, path) != loose {
+			t.Errorf("the mode of somebody else's file was changed")
+		}
+	}
+}
+
+func TestReadAndSymlinks(t *testing.T) {
+	path := write(t, "config", "text", 0o600)
+	link, chain := path+".link", path+".chain"
+	for from, to := range map[string]string{link: filepath.Base(path), chain: link} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		if _, _, err := private.Read(link); !errors.Is(err, private.ErrSymlink) {
+			t.Errorf("a link of ours: %v", err)
+		}
+		return
+	}
+	if data, _, err := private.Read(chain); err != nil || string(data) != "text" {
+		t.Errorf("links of root: %q, %v", data, err)
+	}
+	if err := os.Lchown(link, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := private.Read(chain); !errors.Is(err, private.ErrSymlink) {
+		t.Errorf("a link of somebody else behind one of root's: %v", err)
+	}
+	if err := os.Remove(path + ".chain"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(chain, chain); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := private.Read(chain); err == nil {
+		t.Error("a link to itself was read")
+	}
+}
+
+func TestReadDoesNotHangOnPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := private.Read(path); err == nil || !strings.Contains(err.Error(), "pipe") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestWriteDoesNotFollowLinksAndFixesModes(t *testing.T) {
+	victim := write(t, "victim", "precious", 0o644)
+	link := victim + ".json"
+	if err := os.Symlink(victim, link); err != nil {
+		t.Fatal(err)
+	}
+	loose := write(t, "config", "old", 0o666)
+	for _, path := range []string{link, loose} {
+		if err := private.Write(path, []byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+		if got := mode(t, path); got != 0o600 {
+			t.Errorf("%s has mode %04o", path, got)
+		}
+	}
+	if data, err := os.ReadFile(victim); err != nil || string(data) != "precious" {
+		t.Errorf("the link's target now holds %q, %v", data, err)
+	}
+}

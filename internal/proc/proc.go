@@ -1,0 +1,166 @@
+// Package proc starts trees of processes and kills them whole: also what left its group or
+// session, and what lost its parent.
+//
+// How far that reaches depends on the system. Windows: a job object, from which nothing
+// escapes. Linux: the worker adopts what loses its parent (child subreaper), so every
+// descendant stays below it; to which tree an adopted process belongs is known by its
+// session, else by a variable of its environment or its working directory. While one tree
+// lives, all adopted processes are its own; among several, one that has left its session, wiped its environment and
+// changed its directory is found when the others have ended. Other systems: the process group
+// of each command.
+package proc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// Trees is where a process's trees are started. Make one for each process, before it starts
+// others. All processes that are not of a tree must stay in this process's session.
+type Trees struct {
+	logger *slog.Logger
+	system system
+
+	mu   sync.Mutex
+	live map[*Tree]bool
+}
+
+// New sets this process up: descriptors that it inherited are not passed on, and where the
+// system can do so, it adopts the orphans among its descendants. What fails is logged.
+func New(logger *slog.Logger) *Trees {
+	t := &Trees{logger: logger, live: map[*Tree]bool{}}
+	t.system = t.setUp()
+	return t
+}
+
+// Tree is the processes that come from some commands. Its methods may be called concurrently.
+type Tree struct {
+	trees *Trees
+	dir   string // its processes' working directory
+	mark  string // an entry of its processes' environment
+
+	mu      sync.Mutex
+	closed  bool
+	running map[int]bool // commands that have not been waited for, by process id
+	started map[int]bool // all commands ever: their sessions and groups
+	job     job
+}
+
+// Open opens a tree without processes. Its commands are expected to run in dir and
+// to have mark, a NAME=value that no other tree has, in their environment.
+func (t *Trees) Open(dir, mark string) (*Tree, error) {
+	tree := &Tree{trees: t, dir: dir, mark: mark, running: map[int]bool{}, started: map[int]bool{}}
+	var err error
+	if tree.job, err = tree.openJob(); err != nil {
+		return nil, fmt.Errorf("proc: open a tree: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live[tree] = true
+	return tree, nil
+}
+
+// Command says what to start. Standard input is empty; nothing else is passed on.
+type Command struct {
+	Path   string
+	Args   []string // with the name first
+	Dir    string
+	Env    []string
+	Output *os.File // standard output and error
+	// Line, on Windows, is the whole command line in place of Args.
+	Line string
+}
+
+// Process is a command that was started.
+type Process struct {
+	cmd  *exec.Cmd
+	tree *Tree
+}
+
+// ErrClosed is returned by Start when the tree has been killed.
+var ErrClosed = errors.New("the process tree was killed")
+
+// Start starts a command. It must be waited for.
+func (t *Tree) Start(c Command) (*Process, error) {
+	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: c.Output, Stderr: c.Output}
+	prepare(cmd, c)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, ErrClosed
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err //nolint:wrapcheck // names the file and the reason already
+	}
+	if err := t.join(cmd.Process); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, fmt.Errorf("proc: %w", err)
+	}
+	t.running[cmd.Process.Pid], t.started[cmd.Process.Pid] = true, true
+	return &Process{cmd: cmd, tree: t}, nil
+}
+
+// Wait waits for the command itself, not for what it started. It is called once.
+func (p *Process) Wait() (*os.ProcessState, error) {
+	err := p.cmd.Wait()
+	p.tree.mu.Lock()
+	defer p.tree.mu.Unlock()
+	delete(p.tree.running, p.cmd.Process.Pid)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return p.cmd.ProcessState, fmt.Errorf("proc: wait: %w", err)
+	}
+	return p.cmd.ProcessState, nil
+}
+
+// Kill ends every process of the tree, and lets none be started any more. With a positive grace
+// they are asked first, where the system has a way to do so, and have so long to obey. It
+// returns when all are gone, or with ctx's cause. It may be repeated.
+func (t *Tree) Kill(ctx context.Context, grace time.Duration) error {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	if grace > 0 && t.ask() {
+		asked, done := context.WithTimeout(ctx, grace)
+		_ = t.gone(asked, func() {}) // what is left is killed
+		done()
+	}
+	t.force()
+	if err := t.gone(ctx, t.force); err != nil {
+		return fmt.Errorf("proc: kill: %w", err)
+	}
+	return nil
+}
+
+// gone waits until no process of the tree is left, and calls again now and then.
+func (t *Tree) gone(ctx context.Context, again func()) error {
+	wait := 250 * time.Microsecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for t.alive() {
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		again()
+		wait = min(2*wait, 20*time.Millisecond)
+	}
+	return nil
+}
+
+// Close frees what the tree holds. Call it after Kill.
+func (t *Tree) Close() error {
+	t.trees.mu.Lock()
+	delete(t.trees.live, t)
+	t.trees.mu.Unlock()
+	return t.job.close()
+}

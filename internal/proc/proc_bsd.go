@@ -1,0 +1,65 @@
+//go:build darwin || freebsd
+
+package proc
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+type system struct{}
+
+// mostDescriptors is how far inherited descriptors are looked for.
+const mostDescriptors = 256
+
+func (t *Trees) setUp() system {
+	for fd := 3; fd < mostDescriptors; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return system{}
+}
+
+// prepare gives the command a session and so a process group of its own.
+func prepare(cmd *exec.Cmd, _ Command) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+}
+
+func (t *Tree) join(*os.Process) error { return nil }
+
+// signal sends a signal to the groups of all commands, also of those that have ended: what they started
+// may go on. It tells whether any process was there.
+func (t *Tree) signal(s unix.Signal) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found := false
+	for pid := range t.started {
+		if err := unix.Kill(-pid, s); err == nil || errors.Is(err, unix.EPERM) {
+			found = true
+		} else if !t.running[pid] {
+			delete(t.started, pid) // its number may be used again
+		}
+	}
+	return found
+}
+
+// ask asks all processes to end, and returns whether that is of any use.
+func (t *Tree) ask() bool {
+	t.signal(unix.SIGTERM)
+	return t.signal(unix.SIGCONT)
+}
+
+func (t *Tree) force() { t.signal(unix.SIGKILL) }
+
+func (t *Tree) alive() bool { return t.signal(0) }
+
+type job struct{}
+
+func (t *Tree) openJob() (job, error) { return job{}, nil }
+
+func (job) close() error { return nil }

@@ -1,0 +1,232 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// start runs a shell script in a new tree. The tree is killed and closed with the test.
+func start(t *testing.T, trees *Trees, script string, env ...string) (*Tree, *Process, *os.File) {
+	t.Helper()
+	dir := t.TempDir()
+	mark := "MARK=" + dir
+	tree, err := trees.Open(dir, mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, mark, "PATH="+os.Getenv("PATH"))
+	p, err := tree.Start(Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Dir: dir, Env: env, Output: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	t.Cleanup(func() {
+		if err := errors.Join(tree.Kill(context.Background(), 0), tree.Close(), r.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return tree, p, r
+}
+
+func wait(t *testing.T, p *Process) *os.ProcessState {
+	t.Helper()
+	state, err := p.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// alive tells whether a process runs (a zombie does not).
+func alive(pid int) bool {
+	p, ok := inspect(pid)
+	return ok && !p.dead
+}
+
+// pids waits for a file with as many process ids and returns them.
+func pids(t *testing.T, path string, n int) []int {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		data, _ := os.ReadFile(path)
+		fields := strings.Fields(string(data))
+		if len(fields) == n {
+			var list []int
+			for _, f := range fields {
+				pid, err := strconv.Atoi(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, pid)
+			}
+			return list
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %q, want %d process ids", path, data, n)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func TestOutputAndExitStatus(t *testing.T) {
+	_, p, r := start(t, New(discard()), "echo out; echo err >&2; exit 3")
+	if code := wait(t, p).ExitCode(); code != 3 {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	if data, err := io.ReadAll(r); err != nil || string(data) != "out\nerr\n" {
+		t.Errorf("output %q, %v", data, err)
+	}
+}
+
+func TestOnlyStandardDescriptorsAreInherited(t *testing.T) {
+	var inherited [2]int // as from a careless parent of this process: not close-on-exec
+	if err := unix.Pipe(inherited[:]); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(inherited[0])
+	defer unix.Close(inherited[1])
+	_, p, r := start(t, New(discard()), "readlink /proc/$$/fd/0; echo /proc/$$/fd/*")
+	wait(t, p)
+	data, _ := io.ReadAll(r)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(lines) != 2 || lines[0] != "/dev/null" || strings.Count(lines[1], "/fd/") != 3 {
+		t.Errorf("descriptors of a task: %q; want /dev/null and 0 to 2 only", lines)
+	}
+}
+
+func TestKillReachesEveryDescendant(t *testing.T) {
+	for name, script := range map[string]string{
+		"background":     `sleep 1000 & echo $! > pids; wait`,
+		"session":        `setsid sh -c 'echo $$ > pids; exec sleep 1000'; wait`,
+		"double fork":    `(sh -c 'echo $$ > pids; exec sleep 1000' & ) ; sleep 1000`,
+		"both, no trace": `(env -i /usr/bin/setsid /bin/sh -c 'cd /; echo $$ > '$PWD'/pids; exec sleep 1000 >/dev/null 2>&1' &); sleep 1000`,
+		"ignores TERM":   `trap "" TERM; echo $$ > pids; while :; do sleep 1000; done`,
+		"stopped":        `sh -c 'echo $$ > pids; kill -STOP $$'; sleep 1000`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, p, _ := start(t, New(discard()), script)
+			list := pids(t, filepath.Join(tree.dir, "pids"), 1)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				wait(t, p)
+			}()
+			if err := tree.Kill(t.Context(), 50*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			if alive(list[0]) {
+				t.Errorf("process %d survived", list[0])
+			}
+			if _, err := tree.Start(Command{Path: "/bin/true", Args: []string{"true"}}); !errors.Is(err, ErrClosed) {
+				t.Errorf("a killed tree took another command: %v", err)
+			}
+		})
+	}
+}
+
+// What a command leaves running stays until the tree is killed, although its parent is gone.
+func TestKillReachesWhatACommandLeft(t *testing.T) {
+	tree, p, _ := start(t, New(discard()), `setsid sh -c 'echo $$ >> pids; exec sleep 1000' & sleep 1000 & echo $! >> pids`)
+	wait(t, p)
+	list := pids(t, filepath.Join(tree.dir, "pids"), 2)
+	for _, pid := range list {
+		if !alive(pid) {
+			t.Errorf("process %d ended with its command", pid)
+		}
+	}
+	if err := tree.Kill(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range list {
+		if alive(pid) {
+			t.Errorf("process %d survived", pid)
+		}
+		if _, ok := inspect(pid); ok {
+			t.Errorf("process %d was not reaped", pid)
+		}
+	}
+}
+
+func TestTreesDoNotReachEachOther(t *testing.T) {
+	trees := New(discard())
+	const script = `(setsid sh -c 'echo $$ > pids; exec sleep 1000' &) ; sleep 0.01`
+	a, p, _ := start(t, trees, script)
+	b, q, _ := start(t, trees, script)
+	wait(t, p)
+	wait(t, q)
+	inA, inB := pids(t, filepath.Join(a.dir, "pids"), 1)[0], pids(t, filepath.Join(b.dir, "pids"), 1)[0]
+	if err := a.Kill(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if alive(inA) || !alive(inB) {
+		t.Errorf("after a kill of the first tree: first %v, second %v; want only the second alive", alive(inA), alive(inB))
+	}
+}
+
+func TestKillGivesTimeToObey(t *testing.T) {
+	tree, p, r := start(t, New(discard()), `trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done`)
+	if n, err := r.Read(make([]byte, 6)); n != 6 || err != nil {
+		t.Fatal(n, err)
+	}
+	state := make(chan *os.ProcessState, 1)
+	go func() {
+		s, _ := p.Wait()
+		state <- s
+	}()
+	if err := tree.Kill(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if code := (<-state).ExitCode(); code != 7 {
+		t.Errorf("exit code %d, want 7", code)
+	}
+	if data, _ := io.ReadAll(r); string(data) != "bye\n" {
+		t.Errorf("last words %q", data)
+	}
+}
+
+func TestOwnSessionIsLeftAlone(t *testing.T) {
+	cmd, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{}) // in our session, as any helper
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Kill()
+	tree, p, _ := start(t, New(discard()), "true")
+	wait(t, p)
+	if err := tree.Kill(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(cmd.Pid) {
+		t.Error("a process of the worker's own died with a task")
+	}
+}
+
+func TestChildrenWithoutTheKernelsList(t *testing.T) {
+	_, p, _ := start(t, New(discard()), "sleep 1000")
+	found := byParent()[os.Getpid()]
+	ok := false
+	for _, pid := range found {
+		ok = ok || pid == p.cmd.Process.Pid
+	}
+	if !ok {
+		t.Errorf("children %v lack %d", found, p.cmd.Process.Pid)
+	}
+	go p.Wait() // the tree is killed with the test
+}

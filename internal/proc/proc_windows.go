@@ -1,0 +1,82 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+type system struct{}
+
+func (t *Trees) setUp() system { return system{} }
+
+// prepare starts the command halted, so that it cannot start anything before it is in the job.
+// Handles other than the standard ones are not passed on; the standard library sees to that.
+func prepare(cmd *exec.Cmd, c Command) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		CmdLine:       c.Line,
+		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW | windows.CREATE_SUSPENDED,
+	}
+}
+
+// job is a job object: whatever a process in it starts is in it too.
+type job struct{ handle windows.Handle }
+
+func (t *Tree) openJob() (job, error) {
+	handle, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return job{}, fmt.Errorf("create a job object: %w", err)
+	}
+	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
+		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
+	}
+	_, err = windows.SetInformationJobObject(handle, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits)))
+	if err != nil {
+		_ = windows.CloseHandle(handle)
+		return job{}, fmt.Errorf("limit a job object: %w", err)
+	}
+	return job{handle}, nil
+}
+
+func (j job) close() error { return windows.CloseHandle(j.handle) }
+
+// join puts a halted process into the job and lets it go.
+func (t *Tree) join(p *os.Process) error {
+	const access = windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE | windows.PROCESS_SUSPEND_RESUME
+	process, err := windows.OpenProcess(access, false, uint32(p.Pid)) //nolint:gosec // a process id
+	if err != nil {
+		return fmt.Errorf("open the process: %w", err)
+	}
+	defer windows.CloseHandle(process) //nolint:errcheck // nothing to be done
+	if err := windows.AssignProcessToJobObject(t.job.handle, process); err != nil {
+		return fmt.Errorf("assign the process to its job: %w", err)
+	}
+	resume := windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
+	if status, _, _ := resume.Call(uintptr(process)); status != 0 {
+		return fmt.Errorf("resume the process: status %#x", status)
+	}
+	return nil
+}
+
+// ask does nothing: Windows has no signal that a program without a window or console could see.
+func (t *Tree) ask() bool { return false }
+
+func (t *Tree) force() { _ = windows.TerminateJobObject(t.job.handle, 1) }
+
+// accounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
+type accounting struct {
+	TotalUserTime, TotalKernelTime, ThisPeriodTotalUserTime, ThisPeriodTotalKernelTime int64
+	TotalPageFaultCount, TotalProcesses, ActiveProcesses, TotalTerminatedProcesses     uint32
+}
+
+func (t *Tree) alive() bool {
+	var info accounting
+	err := windows.QueryInformationJobObject(t.job.handle, windows.JobObjectBasicAccountingInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
+	return err == nil && info.ActiveProcesses > 0
+}
