@@ -1,7 +1,7 @@
 # The commands of this repository. A machine needs Go, git and make; what `make test` needs
 # beyond that, tools/setup installs or names.
 
-PROGRAMS  := $(notdir $(wildcard cmd/*))
+PROGRAMS  := $(notdir $(patsubst %/,%,$(wildcard cmd/*/)))
 PLATFORMS := $(foreach os,linux darwin windows freebsd,$(os)/amd64 $(os)/arm64)
 LINTER    := bin/tools/golangci-lint
 FUZZTIME  ?= 20s

@@ -27,8 +27,6 @@ type block struct {
 	line                 int
 }
 
-func (b block) String() string { return fmt.Sprintf("%s:%d (%s)", b.file, b.line, b.language) }
-
 // blocks are all fenced blocks of the Markdown files.
 func blocks(t *testing.T) []block {
 	t.Helper()
@@ -55,7 +53,7 @@ func blocks(t *testing.T) []block {
 			}
 		}
 		if open != nil {
-			t.Errorf("%s: the block is never closed", open)
+			t.Errorf("%s:%d: the block is never closed", open.file, open.line)
 		}
 	}
 	return all
@@ -66,11 +64,13 @@ func TestExamplesInDocs(t *testing.T) {
 	schema := payloadSchema(t)
 	read := map[string]int{}
 	for _, b := range blocks(t) {
-		kind, err := check(t, b, schema)
-		if err != nil {
-			t.Errorf("%s: %v", b, err)
-		}
-		read[kind]++
+		t.Run(fmt.Sprintf("%s:%d", b.file, b.line), func(t *testing.T) {
+			kind, err := check(t, b, schema)
+			if err != nil {
+				t.Errorf("%s: %v", b.language, err)
+			}
+			read[kind]++
+		})
 	}
 	for _, kind := range []string{"task", "runner configuration", "provider file", "worker configuration"} {
 		if read[kind] == 0 {
@@ -140,9 +140,9 @@ func checkRunner(t *testing.T, runner, provider string) error {
 	if provider == "" {
 		provider = "provider \"static\" {\n root_url = \"https://tc.example.com\"\n worker_pool_id = \"a/b\"\n worker_group = \"g\"\n worker_id = hostname()\n secret_file = \"secret\"\n}\n"
 	}
+	t.Chdir(dir) // relative paths count from where start-worker is started
 	place := strings.NewReplacer("/usr/local/bin/generic-worker", own, "../bin/generic-worker", own,
-		"/etc/start-worker/", dir+"/", "/etc/generic-worker/", dir+"/", "./worker.json", dir+"/worker.json",
-		"file: provider.hcl", "file: "+dir+"/provider.hcl")
+		"/etc/start-worker/", dir+"/", "/etc/generic-worker/", dir+"/")
 	for name, text := range map[string]string{
 		"runner.yml": runner, "provider.hcl": provider, "secret": strings.Repeat("s", 44),
 	} {

@@ -48,6 +48,9 @@ var ErrUpload = errors.New("artifact: the upload failed")
 // ErrChanged says that there was less data than Length, or no longer any.
 var ErrChanged = errors.New("artifact: the file changed while it was uploaded")
 
+// ErrName says that the object service cannot have an object of that name.
+var ErrName = errors.New("artifact: names in the object service are of printable ASCII characters")
+
 // Upload makes the artifact and sends its data. An attempt that fails in a way that may pass is
 // repeated by the policy, with a fresh URL when the old one is no longer good. It stops when ctx ends.
 func (u *Uploader) Upload(ctx context.Context, queue tc.TaskQueue, logger *slog.Logger, d Data) error {

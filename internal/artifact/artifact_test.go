@@ -101,7 +101,7 @@ func text(s string) artifact.Data {
 	}
 }
 
-func upload(t *testing.T, s *sink, d artifact.Data) (err error, said string) { //nolint:revive // the error is what tests look at first
+func upload(t *testing.T, s *sink, d artifact.Data) (said string, err error) {
 	t.Helper()
 	var log bytes.Buffer
 	err = s.uploader().Upload(t.Context(), s, slog.New(slog.NewTextHandler(&log, nil)), d)
@@ -112,7 +112,7 @@ func upload(t *testing.T, s *sink, d artifact.Data) (err error, said string) { /
 	if strings.Contains(said, "do-not-show") {
 		t.Errorf("a signed URL was shown: %s", said)
 	}
-	return err, said
+	return said, err
 }
 
 func ok(int) int { return http.StatusOK }
@@ -130,7 +130,7 @@ func after(statuses ...int) func(int) int {
 func TestUploadSendsWhatTheQueueWants(t *testing.T) {
 	for _, content := range []string{"", "x", strings.Repeat("long ", 1<<18)} {
 		s := newSink(t, ok)
-		if err, _ := upload(t, s, text(content)); err != nil {
+		if _, err := upload(t, s, text(content)); err != nil {
 			t.Fatal(err)
 		}
 		if string(s.body) != content || s.header.Get("Content-Type") != "text/plain; from-queue" || s.header.Get("Content-Encoding") != "identity" {
@@ -142,7 +142,7 @@ func TestUploadSendsWhatTheQueueWants(t *testing.T) {
 	}
 	s, d := newSink(t, ok), text("compressed")
 	d.Encoding = artifact.Gzip
-	if err, _ := upload(t, s, d); err != nil || s.header.Get("Content-Encoding") != "gzip" {
+	if _, err := upload(t, s, d); err != nil || s.header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("%v, stored with %v", err, s.header)
 	}
 }
@@ -163,7 +163,7 @@ func TestUploadTriesAgainWhereThatMayHelp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSink(t, after(test.answers...))
-			err, said := upload(t, s, text(strings.Repeat("data", 1000)))
+			said, err := upload(t, s, text(strings.Repeat("data", 1000)))
 			if err != nil || s.puts != test.puts || s.created != test.created {
 				t.Errorf("%v after %d PUTs and %d URLs; want %d and %d", err, s.puts, s.created, test.puts, test.created)
 			}
@@ -177,7 +177,7 @@ func TestUploadTriesAgainWhereThatMayHelp(t *testing.T) {
 func TestUploadGivesUp(t *testing.T) {
 	for status, puts := range map[int]int{http.StatusNotFound: 1, http.StatusTemporaryRedirect: 1, http.StatusRequestEntityTooLarge: 1, http.StatusForbidden: 4, http.StatusServiceUnavailable: 0} {
 		s := newSink(t, func(int) int { return status })
-		err, said := upload(t, s, text("data"))
+		said, err := upload(t, s, text("data"))
 		if !errors.Is(err, artifact.ErrUpload) || !strings.Contains(said, http.StatusText(status)) || !strings.Contains(said, "public/a.txt") {
 			t.Errorf("%d: %v", status, err)
 		}
@@ -190,7 +190,7 @@ func TestUploadGivesUp(t *testing.T) {
 func TestUploadAsksForAFreshURLWhenTheOldOneHasExpired(t *testing.T) {
 	s := newSink(t, after(503, 503))
 	s.valid = 0
-	if err, _ := upload(t, s, text("data")); err != nil {
+	if _, err := upload(t, s, text("data")); err != nil {
 		t.Fatal(err)
 	}
 	if s.created != 3 || len(s.urls) != 3 {
@@ -201,7 +201,7 @@ func TestUploadAsksForAFreshURLWhenTheOldOneHasExpired(t *testing.T) {
 func TestErrorOfTheQueueIsReturnedAsItIs(t *testing.T) {
 	s := newSink(t, after(403))
 	s.refused = &tc.Error{Op: "queue.createArtifact", Status: 409, Code: "RequestConflict", Message: "no longer running"}
-	if err, _ := upload(t, s, text("data")); tc.Status(err) != 409 || errors.Is(err, artifact.ErrUpload) {
+	if _, err := upload(t, s, text("data")); tc.Status(err) != 409 || errors.Is(err, artifact.ErrUpload) {
 		t.Errorf("%v", err)
 	}
 }
@@ -249,7 +249,7 @@ func TestFileThatChanges(t *testing.T) {
 			})
 			d := text(strings.Repeat("x", 1000))
 			d.Open = func() (io.ReadCloser, error) { return os.Open(path) }
-			err, _ := upload(t, s, d)
+			_, err := upload(t, s, d)
 			if !errors.Is(err, test.want) {
 				t.Errorf("%v", err)
 			}
@@ -281,5 +281,50 @@ func TestCompress(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+func BenchmarkUpload(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	s := &sink{server: server, client: server.Client(), valid: time.Hour}
+	path := filepath.Join(b.TempDir(), "file")
+	line := "[task 2026-11-22T03:14:43.897Z] INFO  [worker-3] edge.popup: queued bind kernel id=b9a49f0238d21b79 in 307.96 ms\n"
+	if err := os.WriteFile(path, bytes.Repeat([]byte(line), 64<<20/len(line)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := artifact.Data{Name: "a", Size: info.Size(), Length: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	for name, prepare := range map[string]func(*testing.B) (artifact.Data, func()){
+		"identity": func(*testing.B) (artifact.Data, func()) { return d, func() {} },
+		"gzip": func(b *testing.B) (artifact.Data, func()) {
+			file, err := os.Open(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer file.Close()
+			spool, err := artifact.Compress(b.Context(), filepath.Dir(path), file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			zipped := d
+			zipped.Encoding, zipped.Length, zipped.Open = artifact.Gzip, spool.Length(), spool.Open
+			return zipped, func() { spool.Remove() }
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(d.Size)
+			b.ReportAllocs()
+			for b.Loop() {
+				ready, done := prepare(b)
+				if err := s.uploader().Upload(b.Context(), s, slog.New(slog.DiscardHandler), ready); err != nil {
+					b.Fatal(err)
+				}
+				done()
+			}
+		})
 	}
 }

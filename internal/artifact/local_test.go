@@ -3,6 +3,7 @@ package artifact_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,7 +24,8 @@ func TestAgainstTheServices(t *testing.T) {
 	server := localtest.Start(t)
 	client := tc.NewHTTP()
 	t.Cleanup(client.CloseIdleConnections)
-	calls := tc.New(server.RootURL, client, retry.API())
+	policy := retry.Policy{Total: 5 * time.Second}
+	calls := tc.New(server.RootURL, client, policy)
 	root := tc.Fixed(tc.Credentials{ClientID: server.ClientID, AccessToken: secret.New(server.AccessToken)})
 	for _, objects := range []tc.Objects{nil, calls.Objects()} {
 		taskID := server.CreateTask(t, "test/pool", json.RawMessage(`{}`))
@@ -32,8 +34,8 @@ func TestAgainstTheServices(t *testing.T) {
 			t.Fatalf("claims %v, %v", claims, err)
 		}
 		queue := calls.Run(tc.Fixed(claims[0].Credentials), taskID, 0)
-		u := &artifact.Uploader{HTTP: client, Objects: objects, Policy: retry.API(), Now: time.Now}
-		for name, size := range map[string]int{"public/empty": 0, "public/small file ü+1.txt": 100, "public/limit": 8192, "public/large": 3 << 20} {
+		u := &artifact.Uploader{HTTP: client, Objects: objects, Policy: policy, Now: time.Now}
+		for name, size := range map[string]int{"public/empty": 0, "public/small+file%1.txt": 100, "public/ünï": 10, "public/limit": 8192, "public/large": 3 << 20} {
 			content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 			path := filepath.Join(t.TempDir(), "file")
 			if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -43,21 +45,27 @@ func TestAgainstTheServices(t *testing.T) {
 				Name: name, ContentType: "text/plain", Expires: time.Now().Add(time.Hour), Size: int64(size), Length: int64(size),
 				Open: func() (io.ReadCloser, error) { return os.Open(path) },
 			})
+			if objects != nil && name == "public/ünï" {
+				if !errors.Is(err, artifact.ErrName) {
+					t.Errorf("a name that no object may have: %v", err)
+				}
+				continue
+			}
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			url, err := calls.Tasks(root).ArtifactURL(taskID, 0, name, time.Minute)
+			url, err := calls.Tasks(tc.Anonymous()).ArtifactURL(taskID, 0, name, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := download(t, url); !bytes.Equal(got, content) {
+			if got := download(t, name, url); !bytes.Equal(got, content) {
 				t.Errorf("%s: %d bytes came back", name, len(got))
 			}
 		}
 	}
 }
 
-func download(t *testing.T, url string) []byte {
+func download(t *testing.T, name, url string) []byte {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -71,7 +79,7 @@ func download(t *testing.T, url string) []byte {
 	defer reply.Body.Close()
 	data, err := io.ReadAll(reply.Body)
 	if err != nil || reply.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %v", reply.Status, err)
+		t.Fatalf("%s: %s, %v", name, reply.Status, err)
 	}
 	return data
 }

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/workerkit/workerkit/internal/tc"
@@ -20,6 +21,9 @@ const inlineLimit = 8192
 
 // object uploads to the object service.
 func (u *Uploader) object(ctx context.Context, queue tc.TaskQueue, logger *slog.Logger, d Data) error {
+	if strings.ContainsFunc(d.Name, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ErrName // the queue would fail to answer, however often it is asked
+	}
 	// No content length: a deployment of today fails to finish an artifact that was made with one.
 	up, err := queue.CreateArtifact(ctx, d.Name, tc.Artifact{StorageType: "object", Expires: d.Expires, ContentType: d.ContentType})
 	if err != nil {

@@ -122,8 +122,7 @@ func judge(d Data, status int) error {
 
 // withoutURL drops the method and URL that net/http puts in front of an error.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -30,18 +30,18 @@ func Read(path string) (data []byte, note string, err error) {
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, "", fmt.Errorf("read: %w", err)
+		return nil, "", err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, "", fmt.Errorf("read %s: it is a %s, not a regular file", path, kindOf(info.Mode()))
+		return nil, "", fmt.Errorf("%s: it is a %s, not a regular file", path, kindOf(info.Mode()))
 	}
 	note, err = tighten(file, info)
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", path, err)
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
 	data, err = io.ReadAll(file)
 	if err != nil {
-		return nil, "", fmt.Errorf("read: %w", err)
+		return nil, "", err
 	}
 	return data, note, nil
 }
@@ -60,30 +60,41 @@ func kindOf(mode fs.FileMode) string {
 }
 
 // Write replaces the file at path by one with the content data that only we may read. The new
-// file is complete on disk before it takes the name. A symbolic link at path is replaced, not
-// followed. The folder must exist.
-func Write(path string, data []byte) (err error) {
+// file is complete on disk before it takes the name, and Write returns when the name is on
+// disk too. A symbolic link at path is replaced, not followed. The folder must exist.
+func Write(path string, data []byte) error {
+	if err := write(path, data, (*os.File).Sync); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// WriteFast is Write without waiting for the disk, which takes milliseconds. It is for a file
+// that whoever writes it will write again after a crash.
+func WriteFast(path string, data []byte) error {
+	return write(path, data, func(*os.File) error { return nil })
+}
+
+func write(path string, data []byte, sync func(*os.File) error) (err error) {
 	file, err := create(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
+			err = fmt.Errorf("write %s: %w", path, err)
 			_ = file.Close() // the first error counts
 			_ = os.Remove(file.Name())
 		}
 	}()
 	if _, err = file.Write(data); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	if err = file.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err = sync(file); err != nil {
+		return err
 	}
 	if err = file.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	if err = os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(filepath.Dir(path))
+	return os.Rename(file.Name(), path)
 }

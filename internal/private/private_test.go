@@ -13,8 +13,12 @@ import (
 
 func TestWriteThenRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	for _, content := range []string{"first", "second, longer", ""} {
-		if err := private.Write(path, []byte(content)); err != nil {
+	for i, content := range []string{"first", "second, longer", "", "fast"} {
+		write := private.Write
+		if i == 3 {
+			write = private.WriteFast
+		}
+		if err := write(path, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 		data, note, err := private.Read(path)

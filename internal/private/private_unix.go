@@ -20,28 +20,28 @@ func open(path string) (*os.File, error) {
 		}
 		// Linux and macOS say ELOOP, FreeBSD says EMLINK.
 		if !errors.Is(err, syscall.ELOOP) && !errors.Is(err, syscall.EMLINK) {
-			return nil, fmt.Errorf("read: %w", err)
+			return nil, err
 		}
 		path, err = target(path)
 		if err != nil {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("read %s: too many symbolic links", path)
+	return nil, fmt.Errorf("%s: too many symbolic links", path)
 }
 
 // target is where a link that root made points.
 func target(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return "", fmt.Errorf("read: %w", err)
+		return "", err
 	}
 	if owner(info) != 0 {
-		return "", fmt.Errorf("read %s: it is %w that root did not make, so that somebody else could point it elsewhere: name the file itself", path, ErrSymlink)
+		return "", fmt.Errorf("%s: it is %w that root did not make, so that somebody else could point it elsewhere: name the file itself", path, ErrSymlink)
 	}
 	to, err := os.Readlink(path)
 	if err != nil {
-		return "", fmt.Errorf("read: %w", err)
+		return "", err
 	}
 	if !filepath.IsAbs(to) {
 		to = filepath.Join(filepath.Dir(path), to)
@@ -80,11 +80,11 @@ func create(dir, base string) (*os.File, error) {
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("write: %w", err)
+		return err
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return fmt.Errorf("write: %w", err)
+		return err
 	}
 	return nil
 }

@@ -20,15 +20,15 @@ const access = "D:PAI(A;;FA;;;OW)"
 func open(path string) (*os.File, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, err
 	}
 	if info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
-		return nil, fmt.Errorf("read %s: it is %w: name the file itself", path, ErrSymlink)
+		return nil, fmt.Errorf("%s: it is %w: name the file itself", path, ErrSymlink)
 	}
 	// WRITE_DAC and WRITE_OWNER are needed to tighten the file; without them we can still look.
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	const flags = windows.FILE_ATTRIBUTE_NORMAL | windows.FILE_FLAG_OPEN_REPARSE_POINT
@@ -39,7 +39,7 @@ func open(path string) (*os.File, error) {
 			return os.NewFile(uintptr(handle), path), nil
 		}
 	}
-	return nil, fmt.Errorf("read %s: %w", path, err)
+	return nil, fmt.Errorf("%s: %w", path, err)
 }
 
 func tighten(file *os.File, _ fs.FileInfo) (string, error) {

@@ -101,12 +101,11 @@ func TestOnlyStandardDescriptorsAreInherited(t *testing.T) {
 	}
 	defer unix.Close(inherited[0])
 	defer unix.Close(inherited[1])
-	_, p, r := start(t, New(discard()), "readlink /proc/$$/fd/0; echo /proc/$$/fd/*")
+	_, p, r := start(t, New(discard()), "readlink /proc/$$/fd/0; ls /proc/$$/fd; true")
 	wait(t, p)
 	data, _ := io.ReadAll(r)
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if len(lines) != 2 || lines[0] != "/dev/null" || strings.Count(lines[1], "/fd/") != 3 {
-		t.Errorf("descriptors of a task: %q; want /dev/null and 0 to 2 only", lines)
+	if string(data) != "/dev/null\n0\n1\n2\n" {
+		t.Errorf("descriptors of a task: %q; want /dev/null and 0 to 2 only", data)
 	}
 }
 
@@ -196,7 +195,7 @@ func TestKillGivesTimeToObey(t *testing.T) {
 	if code := (<-state).ExitCode(); code != 7 {
 		t.Errorf("exit code %d, want 7", code)
 	}
-	if data, _ := io.ReadAll(r); string(data) != "bye\n" {
+	if data, _ := io.ReadAll(r); !strings.HasSuffix(string(data), "bye\n") {
 		t.Errorf("last words %q", data)
 	}
 }

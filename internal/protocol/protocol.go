@@ -129,22 +129,29 @@ func (c *Conn) Agreed(capability string) bool {
 func (c *Conn) Read(r io.Reader, handle func(Message), text func(string)) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var line []byte
+	piece := false // line is a piece of a line that is too long to be a message
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
-		if errors.Is(err, bufio.ErrBufferFull) && len(line) < maxLine {
+		more := errors.Is(err, bufio.ErrBufferFull)
+		if more && len(line) < maxLine {
 			continue
 		}
-		if len(line) > 0 {
+		piece = piece || more
+		switch {
+		case len(line) == 0:
+		case piece:
+			text(string(bytes.TrimRight(line, "\r\n")))
+		default:
 			if e := c.line(bytes.TrimSpace(line), handle, text); e != nil {
 				return e
 			}
 		}
-		line = line[:0]
+		line, piece = line[:0], more
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+		case err != nil && !more:
 			return fmt.Errorf("protocol: read: %w", err)
 		}
 	}

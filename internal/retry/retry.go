@@ -53,8 +53,7 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 	if err == nil {
 		return nil
 	}
-	var permanent *backoff.PermanentError
-	if errors.As(last, &permanent) {
+	if permanent, ok := errors.AsType[*backoff.PermanentError](last); ok {
 		last = permanent.Unwrap()
 	}
 	if ctx.Err() != nil && !errors.Is(last, context.Cause(ctx)) {

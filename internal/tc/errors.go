@@ -39,8 +39,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Status is the HTTP status of the reply in err's chain, 0 when there was none.
 func Status(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0
@@ -82,8 +81,7 @@ func clean(op string, err error) error {
 
 // withoutURL drops the method and URL that net/http puts in front of an error.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -98,9 +98,11 @@ func (c *Client) once(ctx context.Context, service string, source Source, fn fun
 	return fn(client)
 }
 
+// noRetry is a back-off that is used up from the start, whatever the clock; the library would
+// also log every reply that it repeats a call for, with its body.
 func noRetry() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
-	b.MaxElapsedTime = time.Nanosecond
+	b.MaxElapsedTime = -1
 	return b
 }
 

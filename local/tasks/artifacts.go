@@ -75,8 +75,7 @@ func download(ctx context.Context, queue Lister, client *http.Client, taskID str
 
 // withoutURL drops the URL, which may be signed, from an error of net/http.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

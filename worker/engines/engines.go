@@ -79,7 +79,8 @@ type Result interface {
 	OpenFile(ctx context.Context, path string) (File, error)
 	// WalkDir visits the regular files below a directory in lexical order, with slash-separated
 	// paths relative to it. Symbolic links to files are visited as files where the engine can prove that the task may
-	// read them, devices and pipes never. Errors as OpenFile, and those of visit.
+	// read them, devices and pipes never. open may be called later, until Dispose, and more than
+	// once. Errors as OpenFile, and those of visit.
 	WalkDir(ctx context.Context, path string, visit func(rel string, open func() (File, error)) error) error
 	// Dispose frees everything. The task directory itself is the worker's.
 	Dispose(ctx context.Context) error

@@ -63,8 +63,7 @@ func Resolve(err error) Resolution {
 	if err == nil {
 		return Completed
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Resolution
 	}
 	return InternalError

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/tc"
@@ -32,13 +33,14 @@ type Run struct {
 
 // Definition is what the worker itself needs of a task definition.
 type Definition struct {
-	TaskGroupID  string    `json:"taskGroupId"`
-	TaskQueueID  string    `json:"taskQueueId"`
-	Dependencies []string  `json:"dependencies"`
-	Scopes       []string  `json:"scopes"`
-	Created      time.Time `json:"created"`
-	Deadline     time.Time `json:"deadline"`
-	Expires      time.Time `json:"expires"`
+	TaskGroupID  string          `json:"taskGroupId"`
+	TaskQueueID  string          `json:"taskQueueId"`
+	Dependencies []string        `json:"dependencies"`
+	Scopes       []string        `json:"scopes"`
+	Created      time.Time       `json:"created"`
+	Deadline     time.Time       `json:"deadline"`
+	Expires      time.Time       `json:"expires"`
+	Payload      json.RawMessage `json:"payload"`
 }
 
 // Decode decodes the payload into v, which names only the properties that its owner knows.
@@ -68,3 +70,13 @@ func (r *Run) Feature(name string, byDefault bool) bool {
 
 // String names the run in messages.
 func (r *Run) String() string { return fmt.Sprintf("%s/%d", r.TaskID, r.RunID) }
+
+// Identity are the environment variables by which a run's commands know what they are.
+func (r *Run) Identity() map[string]string {
+	return map[string]string{
+		"TASK_ID":       r.TaskID,
+		"RUN_ID":        strconv.FormatInt(r.RunID, 10),
+		"TASK_GROUP_ID": r.Definition.TaskGroupID,
+		"TASK_WORKDIR":  r.Dir,
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/artifact"
+	"github.com/workerkit/workerkit/internal/expose"
+	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/worker/config"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/insecure"
+	"github.com/workerkit/workerkit/worker/engines/mock"
+	"github.com/workerkit/workerkit/worker/payload"
+	"github.com/workerkit/workerkit/worker/plugins"
+	"github.com/workerkit/workerkit/worker/plugins/artifacts"
+	"github.com/workerkit/workerkit/worker/plugins/backinglog"
+	"github.com/workerkit/workerkit/worker/plugins/environment"
+	"github.com/workerkit/workerkit/worker/plugins/exitstatus"
+	"github.com/workerkit/workerkit/worker/plugins/livelog"
+	"github.com/workerkit/workerkit/worker/plugins/maxruntime"
+)
+
+// parts makes the engine and the plugins of a worker.
+type parts struct {
+	config *config.Config
+	client *tc.Client
+	http   *http.Client
+	logger *slog.Logger
+}
+
+// engine makes the engine that the configuration names.
+func (p parts) engine() (engines.Engine, error) {
+	switch name := p.config.Workerkit.Engine; name {
+	case "", insecure.Name:
+		return insecure.New(proc.New(p.logger), os.Environ()), nil
+	case mock.Name:
+		return mock.New(), nil
+	default:
+		return nil, fmt.Errorf("%w: workerkit.engine: there is no engine %q; there are %s and %s", config.ErrInvalid, name, insecure.Name, mock.Name)
+	}
+}
+
+// plugins lists the plugins in their order.
+func (p parts) plugins() ([]plugins.Plugin, func() error) {
+	c := p.config
+	uploader := &artifact.Uploader{HTTP: p.http, Policy: retry.API(), Now: time.Now}
+	if c.CreateObjectArtifacts {
+		uploader.Objects = p.client.Objects()
+	}
+	live := livelog.New(livelog.Config{
+		Disabled: !c.EnableLiveLog,
+		Exposer:  expose.Local{PublicIP: c.PublicIP, Port: c.LivelogExposePort, Logger: p.logger},
+		Now:      time.Now,
+	})
+	return []plugins.Plugin{
+		backinglog.New(uploader),
+		live,
+		environment.New(environment.Config{RootURL: c.RootURL, Location: c.WorkerLocation, InstanceType: c.InstanceType}),
+		artifacts.New(uploader, os.TempDir()),
+		exitstatus.New(),
+		maxruntime.New(time.Duration(c.MaxTaskRunTime) * time.Second),
+	}, live.Close
+}
+
+// schema is the payload schema of the engine and the plugins together. It makes its own, as it is
+// asked for without anything to work with.
+func (p parts) schema() (*payload.Schema, error) {
+	p.logger, p.http = slog.New(slog.DiscardHandler), http.DefaultClient
+	list, done := p.plugins()
+	merged, err := merge(insecure.New(nil, nil), list)
+	return merged, errors.Join(err, done())
+}
+
+// merge merges what the engine, the plugins and the worker itself know of the payload.
+func merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error) {
+	fragments := map[string]payload.Fragment{
+		"engine " + engine.Name(): engine.Payload(),
+		"the worker": {Properties: map[string]any{"supersederUrl": map[string]any{
+			"type": "string", "format": "uri", "description": "Accepted for compatibility; it has no effect.",
+		}}},
+	}
+	for _, plugin := range list {
+		fragments["plugin "+plugin.Name()] = plugin.Payload()
+	}
+	return payload.Merge(fragments)
+}

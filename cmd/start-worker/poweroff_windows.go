@@ -1,0 +1,15 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+)
+
+// powerOff switches this machine off.
+func powerOff(ctx context.Context) error {
+	if out, err := exec.CommandContext(ctx, "shutdown.exe", "/s", "/f", "/t", "0").CombinedOutput(); err != nil {
+		return fmt.Errorf("shutdown: %w: %s", err, out)
+	}
+	return nil
+}

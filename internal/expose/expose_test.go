@@ -1,0 +1,143 @@
+package expose_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/workerkit/workerkit/internal/expose"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func exposed(t *testing.T, l expose.Local, h http.Handler) expose.Exposure {
+	t.Helper()
+	l.Logger = slog.New(slog.DiscardHandler)
+	e, err := l.Expose(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func hello(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto+" "+r.URL.Path) }
+
+func get(t *testing.T, client *http.Client, url string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	defer client.CloseIdleConnections()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestHandlerIsReachableAtItsURL(t *testing.T) {
+	e := exposed(t, expose.Local{}, http.HandlerFunc(hello))
+	if got := get(t, &http.Client{Transport: &http.Transport{}}, e.URL()+"/x"); got != "HTTP/1.1 /x" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTLSStaysWithHTTP1(t *testing.T) {
+	donor := httptest.NewTLSServer(nil) // for its certificate
+	defer donor.Close()
+	e := exposed(t, expose.Local{TLS: &tls.Config{Certificates: donor.TLS.Certificates}}, http.HandlerFunc(hello))
+	transport := donor.Client().Transport.(*http.Transport).Clone()
+	transport.ForceAttemptHTTP2 = true
+	if got := get(t, &http.Client{Transport: transport}, e.URL()); got != "HTTP/1.1 /" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestOnlyAPublicAddressIsReachableFromOutside listens, as everything in tests, on loopback; it
+// looks at what would be listened on otherwise.
+func TestOnlyAPublicAddressIsReachableFromOutside(t *testing.T) {
+	for _, test := range []struct{ public, bind, host string }{
+		{"", "127.0.0.1", "127.0.0.1"},
+		{"127.0.0.7", "127.0.0.7", "127.0.0.7"},
+		{"::1", "::1", "::1"},
+		{"203.0.113.9", "0.0.0.0", "203.0.113.9"},
+		{"2001:db8::9", "::", "2001:db8::9"},
+	} {
+		bind, host := expose.Addresses(expose.Local{PublicIP: net.ParseIP(test.public)})
+		if bind.String() != test.bind || host.String() != test.host {
+			t.Errorf("%q listens on %v and is called %v", test.public, bind, host)
+		}
+	}
+}
+
+func TestPortIsTheOneAskedFor(t *testing.T) {
+	first := exposed(t, expose.Local{}, http.HandlerFunc(hello))
+	u, err := url.Parse(first.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := net.LookupPort("tcp", u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := expose.Local{Port: uint16(port), Logger: slog.New(slog.DiscardHandler)} //nolint:gosec // a port
+	if e, err := l.Expose(t.Context(), http.NotFoundHandler()); err == nil {
+		e.Close()
+		t.Fatal("a port that is taken was taken again")
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := exposed(t, l, http.NotFoundHandler()); again.URL() != first.URL() {
+		t.Errorf("%s, not %s", again.URL(), first.URL())
+	}
+}
+
+func TestCloseEndsRequestsAndWaitsForThem(t *testing.T) {
+	entered, ended := make(chan struct{}), false
+	e := exposed(t, expose.Local{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+		time.Sleep(10 * time.Millisecond) // Close has to wait for this
+		ended = true
+	}))
+	failed := make(chan error)
+	go func() {
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, e.URL(), nil)
+		if err == nil {
+			var reply *http.Response
+			if reply, err = (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request); err == nil {
+				reply.Body.Close()
+			}
+		}
+		failed <- err
+	}()
+	<-entered
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if !ended {
+		t.Error("the handler was still running")
+	}
+	if err := <-failed; err == nil {
+		t.Error("the request was answered")
+	}
+}

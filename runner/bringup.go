@@ -1,0 +1,206 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/files"
+	"github.com/workerkit/workerkit/runner/launch"
+	"github.com/workerkit/workerkit/runner/register"
+	"github.com/workerkit/workerkit/runner/state"
+)
+
+// runner is what stays the same during a run.
+type runner struct {
+	config   config.Config
+	deps     Deps
+	log      *slog.Logger
+	identity providers.Identity
+	client   *tc.Client
+	ours     *probe
+}
+
+// machine is a machine that has credentials and the worker's config.
+type machine struct {
+	session *register.Session
+	layers  []config.Layer // of the pool, then of the secrets
+	secrets int            // how many of the layers, counted from the end, are of secrets
+	whole   map[string]any // in place of layers: a config that a public program saved
+	end     launch.End     // of the worker, when it has ended
+}
+
+// bringUp gets credentials and config: afresh, or from the state that was saved before a
+// restart. An ephemeral machine cannot register twice and always goes on with its state. Any
+// other one registers at each start, and uses its state only while nobody answers.
+func (r *runner) bringUp(ctx context.Context, p providers.Provider) (*machine, error) {
+	saved := r.saved()
+	o := register.Options{Client: r.client, Identity: r.identity, Log: r.log, Repeatable: !r.config.Place.Kind.Ephemeral}
+	if boot, err := r.deps.BootTime(); err == nil {
+		o.BootTime = boot
+	} else {
+		r.log.Warn("registering without the boot time", "error", err)
+	}
+	usable := saved != nil && saved.Usable(time.Now())
+	if saved != nil && r.config.Place.Kind.Ephemeral {
+		if !usable {
+			return nil, fmt.Errorf("the credentials saved in %s have expired; worker-manager does not let this machine register again", r.config.StateFile)
+		}
+		return r.resume(o, p, saved)
+	}
+	if usable {
+		o.Client = r.client.WithPolicy(r.patience(r.deps.Fallback))
+	}
+	m, err := r.fresh(ctx, o, p)
+	if err != nil && usable && tc.Temporary(err) && ctx.Err() == nil {
+		r.log.Warn("Taskcluster does not answer; going on with the state of the last start", "error", err)
+		o.Client = r.client
+		return r.resume(o, p, saved)
+	}
+	return m, err
+}
+
+// saved loads the state file; nil when there is none that can be used.
+func (r *runner) saved() *state.State {
+	if r.config.StateFile == "" {
+		return nil
+	}
+	s, note, err := state.Load(r.config.StateFile, r.config.Place.Kind.Name, r.identity)
+	if note != "" {
+		r.log.Warn("the state file was not private", "note", note)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		r.log.Warn("the saved state is ignored", "error", err)
+		return nil
+	}
+	return &s
+}
+
+func (r *runner) resume(o register.Options, p providers.Provider, s *state.State) (*machine, error) {
+	m := &machine{session: register.Resume(o, p, tc.Registration{Credentials: s.Credentials, Expires: s.Expires, Secret: s.Secret})}
+	for _, layer := range s.Layers {
+		m.layers = append(m.layers, config.Layer{Config: layer})
+	}
+	m.secrets = len(m.layers) // which of them were secrets was not saved
+	if s.ProviderType == "" {
+		m.whole = s.WorkerConfig
+	}
+	r.log.Info("going on with credentials from before a restart", "expires", s.Expires)
+	return m, nil
+}
+
+// fresh registers, fetches secrets, and writes what came with them.
+func (r *runner) fresh(ctx context.Context, o register.Options, p providers.Provider) (*machine, error) {
+	session, pool, err := register.New(ctx, o, p)
+	if err != nil {
+		return nil, err
+	}
+	m := &machine{session: session}
+	if err := r.poolLayer(m, pool); err != nil {
+		return nil, err
+	}
+	if r.config.GetSecrets {
+		if err := r.secretLayers(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.save(m); err != nil {
+		return nil, err
+	}
+	for i, layer := range m.layers {
+		mode := files.Public
+		if i >= len(m.layers)-m.secrets {
+			mode = files.Owner
+		}
+		if err := files.Write(layer.Files, mode); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (r *runner) poolLayer(m *machine, raw json.RawMessage) error {
+	if raw == nil {
+		return nil // not registered
+	}
+	layer, warning, err := config.PoolLayer(raw)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
+		r.log.Warn("the worker pool's config has a mistake", "warning", warning)
+	}
+	m.layers = append(m.layers, layer)
+	return nil
+}
+
+func (r *runner) secretLayers(ctx context.Context, m *machine) error {
+	secrets, err := m.session.Secrets(ctx)
+	if err != nil {
+		return err
+	}
+	if len(secrets) == 0 {
+		say(ctx, r.log, slog.LevelWarn, "No worker secrets for worker pool "+r.identity.WorkerPoolID+".")
+	}
+	for _, s := range secrets {
+		layer, err := config.SecretLayer(s.Value)
+		if err != nil {
+			return fmt.Errorf("secret %s: %w", s.Name, err)
+		}
+		m.layers = append(m.layers, layer)
+	}
+	m.secrets = len(secrets)
+	return nil
+}
+
+// merged is the worker's config without what the runner itself adds.
+func (m *machine) merged(own map[string]any) map[string]any {
+	if m.whole != nil {
+		return config.Merge(m.whole, config.OnlyWorkerkit(own)) // own is in it, but for our object
+	}
+	all := []map[string]any{own}
+	for _, l := range m.layers {
+		all = append(all, l.Config)
+	}
+	return config.Merge(all...)
+}
+
+// rendered is the whole config for the worker, with the newest credentials.
+func (r *runner) rendered(m *machine) (map[string]any, error) {
+	return launch.Render(m.merged(r.config.WorkerConfig), r.identity, m.session.Credentials())
+}
+
+// save writes the state file, if there should be one.
+func (r *runner) save(m *machine) error {
+	if r.config.StateFile == "" {
+		return nil
+	}
+	rendered, err := r.rendered(m)
+	if err != nil {
+		return err
+	}
+	now := m.session.Registration()
+	s := state.State{
+		ProviderType: r.config.Place.Kind.Name, Identity: r.identity,
+		Credentials: now.Credentials, Expires: now.Expires, Secret: now.Secret,
+		// A public program that reads this hands the config to a public worker.
+		WorkerConfig: config.WithoutWorkerkit(rendered),
+	}
+	if m.whole != nil {
+		s.ProviderType = "" // still the public form
+	}
+	for _, l := range m.layers {
+		s.Layers = append(s.Layers, l.Config)
+	}
+	return state.Save(r.config.StateFile, s)
+}

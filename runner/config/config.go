@@ -1,0 +1,197 @@
+// Package config reads the runner's config (YAML) and the provider file (HCL), and merges the
+// layers of the worker's config. Everything is checked before anything is registered; each
+// problem is one line with file, line and key.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"github.com/workerkit/workerkit/internal/private"
+	"github.com/workerkit/workerkit/providers"
+)
+
+// Config is a checked runner config.
+type Config struct {
+	Place  Place
+	Worker Worker
+	// WorkerConfig is the runner file's own layer of worker config, the lowest.
+	WorkerConfig map[string]any
+	GetSecrets   bool
+	// StateFile is what survives a reboot; "" when nothing should.
+	StateFile string
+}
+
+// Place is where the machine runs.
+type Place struct {
+	Kind   providers.Kind
+	Values providers.Values
+	// PowerOff allows to switch off a machine that is not Ephemeral.
+	PowerOff bool
+	// Why says how the place was found, for the log.
+	Why string
+}
+
+// Implementation is a sort of worker.
+type Implementation string
+
+// The implementations of workers.
+const (
+	GenericWorker Implementation = "generic-worker"
+	Dummy         Implementation = "dummy" // prints what a worker would get
+)
+
+// Worker says which worker to run.
+type Worker struct {
+	Implementation Implementation
+	Path           string // the program, as exec.LookPath found it
+	ConfigPath     string // where its config is written
+}
+
+// Host answers what a provider file can ask about the machine.
+type Host struct {
+	Name   func() (string, error)
+	Serial func() (string, error)
+	MAC    func() (string, error)
+}
+
+// Options are what Load needs besides the file.
+type Options struct {
+	Kinds        []providers.Kind
+	Facts        func() providers.Facts // asked only when nobody named the place
+	Host         Host
+	ProviderFile string // the default place
+	StateFile    string // the default place
+}
+
+// Load reads and checks the config at path. Warnings are for the log. The error joins all
+// problems, each a *Problem.
+func Load(path string, o Options) (c Config, warnings []string, err error) {
+	l := &loader{options: o, report: &report{}}
+	data, note, err := private.Read(path)
+	if err != nil {
+		return c, nil, err
+	}
+	l.report.note(note)
+	doc, problem := parseYAML(path, data)
+	if problem != nil {
+		return c, l.report.warnings, problem
+	}
+	c = l.config(doc.root(l.report))
+	return c, l.report.warnings, l.report.err()
+}
+
+type loader struct {
+	options Options
+	report  *report
+}
+
+func (l *loader) config(top *block) Config {
+	c := Config{
+		Place:        l.place(top.object("provider", false)),
+		Worker:       l.worker(top.object("worker", true)),
+		WorkerConfig: top.object("workerConfig", false).values,
+		GetSecrets:   top.flag("getSecrets", true),
+		StateFile:    l.stateFile(top),
+	}
+	if extra := top.object("worker", false).object("workerkit", false).values; len(extra) > 0 {
+		c.WorkerConfig = Merge(c.WorkerConfig, map[string]any{workerkitKey: extra})
+	}
+	l.logging(top)
+	top.warnUnknown()
+	return c
+}
+
+func (l *loader) worker(b *block) Worker {
+	name := b.text("implementation", required)
+	w := Worker{Implementation: Implementation(name)}
+	switch w.Implementation {
+	case GenericWorker:
+		w.ConfigPath = l.configPath(b)
+		w.Path = l.workerPath(b)
+	case Dummy, "":
+	default:
+		b.problem("implementation", "%q is no implementation: use generic-worker or dummy", name)
+	}
+	b.object("workerkit", false) // see config
+	b.text("protocolPipe", optional)
+	b.warnUnknown()
+	return w
+}
+
+func (l *loader) configPath(b *block) string {
+	path := b.text("configPath", required)
+	if path == "" {
+		return ""
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		b.problem("configPath", "the worker's config cannot be written: there is no folder %s", filepath.Dir(path))
+	}
+	return path
+}
+
+func (l *loader) workerPath(b *block) string {
+	if b.has("service") {
+		text := "a worker that runs as a service is not supported: give the program in worker.path"
+		if runtime.GOOS != "windows" {
+			text = "there are services on Windows only: give the program in worker.path"
+		}
+		b.text("service", optional)
+		b.text("path", optional)
+		b.problem("service", "%s", text)
+		return ""
+	}
+	path := b.text("path", required)
+	if path == "" {
+		return ""
+	}
+	found, err := exec.LookPath(path)
+	if errors.Is(err, exec.ErrDot) { // found here, where os/exec looks only when it is told to
+		found, err = filepath.Abs(found)
+	}
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+			err = errors.New("there is no such program")
+		}
+		b.problem("path", "the worker %s cannot be started: %v", path, cause(err))
+	}
+	return found
+}
+
+// cause drops the name of the program that os/exec puts in front, and is in our text already.
+func cause(err error) error {
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// stateFile reads cacheOverRestarts: a path, or true for the default one.
+func (l *loader) stateFile(top *block) string {
+	const key = "cacheOverRestarts"
+	if on, ok := top.values[key].(bool); ok {
+		top.used[key] = true
+		if on {
+			return l.options.StateFile
+		}
+		return ""
+	}
+	return top.text(key, optional)
+}
+
+// logging has one implementation, which needs nothing.
+func (l *loader) logging(top *block) {
+	if !top.has("logging") {
+		return
+	}
+	b := top.object("logging", false)
+	if name := b.text("implementation", required); name != "stdio" && name != "" {
+		b.warn("implementation", fmt.Sprintf("%q is no logging implementation; logs go to standard error", name))
+	}
+	b.warnUnknown()
+}

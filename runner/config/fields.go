@@ -1,0 +1,102 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/workerkit/workerkit/internal/private"
+	"github.com/workerkit/workerkit/providers"
+)
+
+// naming gives the key of a field in one kind of file.
+type naming func(providers.Field) string
+
+func yamlName(f providers.Field) string { return f.Name }
+
+func hclName(f providers.Field) string { return f.HCL }
+
+// values reads a kind's fields from a block.
+func (l *loader) values(kind providers.Kind, b *block, name naming) providers.Values {
+	values := map[string]any{}
+	for _, f := range kind.Fields {
+		switch f.Type {
+		case providers.TextMap:
+			if m := b.textMap(name(f)); m != nil {
+				values[f.Name] = m
+			}
+		case providers.AnyMap:
+			if m := b.object(name(f), need(!f.Optional)).values; m != nil {
+				values[f.Name] = m
+			}
+		case providers.Text:
+			l.textField(kind, f, b, name, values)
+		}
+	}
+	return providers.NewValues(values)
+}
+
+func (l *loader) textField(kind providers.Kind, f providers.Field, b *block, name naming, values map[string]any) {
+	key := name(f)
+	if f.FileFor != "" {
+		l.secretFile(kind, f, b, name, values)
+		return
+	}
+	text := b.text(key, need(!f.Optional && f.Default == "" && !givenByFile(kind, f, b, name)))
+	if text == "" {
+		text = f.Default
+	} else if f.Check != nil {
+		if err := f.Check(text); err != nil {
+			b.problem(key, "%v", err)
+		}
+	}
+	if text != "" {
+		values[f.Name] = text
+	}
+}
+
+// givenByFile tells whether another field of the block gives f by a file.
+func givenByFile(kind providers.Kind, f providers.Field, b *block, name naming) bool {
+	return slices.ContainsFunc(kind.Fields, func(o providers.Field) bool { return o.FileFor == f.Name && b.has(name(o)) })
+}
+
+// secretFile reads a field that is the path of a file with another field's text.
+func (l *loader) secretFile(kind providers.Kind, f providers.Field, b *block, name naming, values map[string]any) {
+	key := name(f)
+	path := b.text(key, optional)
+	if path == "" {
+		return
+	}
+	of := kind.Fields[slices.IndexFunc(kind.Fields, func(o providers.Field) bool { return o.Name == f.FileFor })]
+	if b.has(name(of)) {
+		b.problem(key, "stands beside %s: give one of the two", name(of))
+		return
+	}
+	data, note, err := private.Read(path)
+	if err != nil {
+		b.problem(key, "%v", err)
+		return
+	}
+	l.report.note(note)
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		b.problem(key, "%s is empty", path)
+	} else if of.Check != nil {
+		if err := of.Check(text); err != nil {
+			b.problem(key, "the text in %s is wrong: %v", path, err)
+		}
+	}
+	values[of.Name] = text
+}
+
+// textMap reads a map whose values are texts.
+func (b *block) textMap(name string) map[string]string {
+	inner := b.object(name, optional)
+	if inner.values == nil {
+		return nil
+	}
+	m := map[string]string{}
+	for key := range inner.values {
+		m[key] = inner.text(key, required)
+	}
+	return m
+}

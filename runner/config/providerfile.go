@@ -1,0 +1,126 @@
+package config
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// parseProviderFile reads a file with one block, provider "kind" { … }. What is wrong goes to
+// the report.
+func parseProviderFile(path string, data []byte, host Host, r *report) (kind string, b *block, ok bool) {
+	file, diags := hclsyntax.ParseConfig(data, path, hcl.InitialPos)
+	if diags.HasErrors() {
+		r.diagnose(diags, "")
+		return "", nil, false
+	}
+	found := providerBlock(path, file.Body.(*hclsyntax.Body), r)
+	if found == nil {
+		return "", nil, false
+	}
+	line := found.DefRange().Start.Line
+	b = &block{report: r, file: path, values: map[string]any{}, used: map[string]bool{}}
+	lines := map[string]int{}
+	b.lineOf = func(key string) int {
+		key, _, _ = strings.Cut(key, ".") // a key inside a map has its attribute's line
+		if l, ok := lines[key]; ok {
+			return l
+		}
+		return line
+	}
+	context := &hcl.EvalContext{Functions: functions(host, filepath.Dir(path))}
+	before := len(r.problems)
+	for _, name := range slices.Sorted(maps.Keys(found.Body.Attributes)) {
+		attribute := found.Body.Attributes[name]
+		lines[name] = attribute.NameRange.Start.Line
+		value, diags := attribute.Expr.Value(context)
+		if diags.HasErrors() {
+			r.diagnose(diags, name)
+			continue
+		}
+		b.values[name] = toGo(value)
+	}
+	return found.Labels[0], b, len(r.problems) == before
+}
+
+// providerBlock finds the file's one block.
+func providerBlock(path string, body *hclsyntax.Body, r *report) *hclsyntax.Block {
+	before := len(r.problems)
+	for _, name := range slices.Sorted(maps.Keys(body.Attributes)) {
+		r.add(&Problem{path, body.Attributes[name].NameRange.Start.Line, name, `is outside of provider "…" { }`})
+	}
+	var found *hclsyntax.Block
+	for _, b := range body.Blocks {
+		line := b.DefRange().Start.Line
+		switch {
+		case b.Type != "provider":
+			r.add(&Problem{path, line, b.Type, `is no known block; the file holds one provider "…" { }`})
+		case found != nil:
+			r.add(&Problem{path, line, b.Type, "is the second: a machine is in one place"})
+		case len(b.Labels) != 1:
+			r.add(&Problem{path, line, b.Type, `needs one label, as in provider "static" { }`})
+		default:
+			found = b
+		}
+	}
+	if found == nil && len(r.problems) == before {
+		r.add(&Problem{path, 1, "provider", `is missing; the file holds one provider "…" { }`})
+	}
+	if len(r.problems) > before {
+		return nil
+	}
+	for _, inner := range found.Body.Blocks {
+		r.add(&Problem{path, inner.DefRange().Start.Line, inner.Type, "is a block; write " + inner.Type + " = { … }"})
+	}
+	return found
+}
+
+// diagnose turns HCL's diagnostics into problems of one line.
+func (r *report) diagnose(diags hcl.Diagnostics, key string) {
+	for _, d := range diags {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		p := &Problem{Key: key, Text: d.Summary}
+		if d.Detail != "" {
+			p.Text += ": " + d.Detail
+		}
+		if d.Subject != nil {
+			p.File, p.Line = d.Subject.Filename, d.Subject.Start.Line
+		}
+		r.add(p)
+	}
+}
+
+// toGo turns a value into what JSON would decode to; numbers are exact.
+func toGo(v cty.Value) any {
+	t := v.Type()
+	switch {
+	case v.IsNull():
+		return nil
+	case t == cty.String:
+		return v.AsString()
+	case t == cty.Bool:
+		return v.True()
+	case t == cty.Number:
+		return json.Number(v.AsBigFloat().Text('f', -1))
+	case t.IsMapType() || t.IsObjectType():
+		m := map[string]any{}
+		for key, value := range v.AsValueMap() {
+			m[key] = toGo(value)
+		}
+		return m
+	default: // list, tuple, set
+		list := []any{}
+		for _, value := range v.AsValueSlice() {
+			list = append(list, toGo(value))
+		}
+		return list
+	}
+}

@@ -1,0 +1,157 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/protocol"
+	"github.com/workerkit/workerkit/internal/version"
+)
+
+// Command says which worker to start and who hears of it.
+type Command struct {
+	Path       string
+	ConfigPath string
+	Stderr     io.Writer // the worker's standard error; best a file
+	Log        *slog.Logger
+
+	// Handle and Text get the worker's messages and its other lines, from one goroutine.
+	Handle func(protocol.Message)
+	Text   func(string)
+}
+
+// Worker is a worker that was started. Its methods may be called from any goroutine.
+type Worker struct {
+	conn  *protocol.Conn
+	cmd   *exec.Cmd
+	stdin *os.File
+	done  chan struct{}
+	end   End // valid when done is closed
+}
+
+// End is how a worker's process ended.
+type End struct {
+	Code int    // -1 when a signal ended it
+	Text string // "exit status 68", "signal: killed"
+}
+
+// drainTime is how long the output of a worker is read after its end. All that it wrote itself
+// is there at once; something that it started may hold its output open for ever.
+const drainTime = time.Second
+
+// Start starts a worker and welcomes it.
+func Start(c Command) (*Worker, error) {
+	theirIn, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	stdout, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), theirIn.Close(), stdin.Close())
+	}
+	cmd := exec.Command(c.Path, "run", "--config", c.ConfigPath, "--with-worker-runner")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, c.Stderr
+	separate(cmd)
+	err = cmd.Start()
+	err = errors.Join(err, theirIn.Close(), theirOut.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), stdin.Close(), stdout.Close())
+	}
+	if err := Protect(cmd.Process.Pid); err != nil {
+		c.Log.Warn("the worker is not protected from the out-of-memory killer", "error", err)
+	}
+	w := &Worker{conn: protocol.New(stdin, protocol.All()), cmd: cmd, stdin: stdin, done: make(chan struct{})}
+	go w.wait(c, stdout)
+	if err := w.conn.Welcome(); err != nil {
+		c.Log.Warn("the worker does not listen", "error", err)
+	}
+	return w, nil
+}
+
+// wait owns the process and the goroutine that reads its output.
+func (w *Worker) wait(c Command, stdout *os.File) {
+	defer close(w.done)
+	var readError error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		readError = w.conn.Read(stdout, c.Handle, c.Text)
+	}()
+	err := w.cmd.Wait()
+	w.end = End{Code: w.cmd.ProcessState.ExitCode(), Text: w.cmd.ProcessState.String()}
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		w.end = End{Code: -1, Text: err.Error()}
+	}
+	_ = w.stdin.Close() // there is nobody who could miss anything
+	if err := stdout.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+		// Windows: a read cannot be ended, not even by Close. It ends with this program.
+		select {
+		case <-read:
+			_ = stdout.Close()
+		case <-time.After(drainTime):
+		}
+		return
+	}
+	<-read
+	if errors.Is(readError, os.ErrDeadlineExceeded) {
+		c.Log.Warn("the worker has ended, but something that it started holds its output open")
+	}
+	_ = stdout.Close()
+}
+
+// Conn is the connection to the worker.
+func (w *Worker) Conn() *protocol.Conn { return w.conn }
+
+// Done is closed when the worker's process has ended and its output has been read.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// End is how the process ended; call it after Done.
+func (w *Worker) End() End { return w.end }
+
+// Stop ends the worker: it asks for graceful termination without finishing tasks, waits for at
+// most grace, and kills the worker and its process group. It returns when the worker has ended.
+func (w *Worker) Stop(grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select { // before hello nobody knows what the worker understands
+	case <-w.conn.Ready():
+	case <-w.done:
+		return
+	case <-timer.C:
+		kill(w.cmd)
+		<-w.done
+		return
+	}
+	// Whoever does not read must not hold us up; Windows, which has no such deadline, has pipes
+	// that are large enough for all that a runner ever says.
+	_ = w.stdin.SetWriteDeadline(time.Now().Add(grace))
+	if !w.conn.Agreed(protocol.GracefulTermination) || w.conn.Send(protocol.Terminate(false, time.Time{})) != nil {
+		interrupt(w.cmd)
+	}
+	select {
+	case <-w.done:
+	case <-timer.C:
+		kill(w.cmd)
+		<-w.done
+	}
+}
+
+// IsOurs tells whether the worker at path is of this project, by its --version.
+func IsOurs(ctx context.Context, path string) (bool, error) {
+	ctx, done := context.WithTimeout(ctx, 10*time.Second)
+	defer done()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return false, fmt.Errorf("ask %s for its version: %w", path, err)
+	}
+	return strings.Contains(string(out), version.Name), nil
+}

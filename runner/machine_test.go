@@ -1,0 +1,178 @@
+package runner_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcworkermanager"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/local/localtest"
+	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/providers/static"
+	"github.com/workerkit/workerkit/runner"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/swaptest"
+	"github.com/workerkit/workerkit/runner/textlog"
+)
+
+func TestMain(m *testing.M) { swaptest.Main(m) }
+
+const pool = "proj/linux"
+
+// bench is a deployment and a machine that it knows.
+type bench struct {
+	t          *testing.T
+	deployment *localtest.Instance
+	config     config.Config
+	dir        string
+
+	mu       sync.Mutex
+	log      bytes.Buffer
+	poweroff int
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, deployment: localtest.Start(t), dir: t.TempDir()}
+	w := b.deployment.Pool(t, pool)
+	b.config = config.Config{
+		Place: config.Place{Kind: static.Kind(), Values: providers.NewValues(map[string]any{
+			"rootURL": b.deployment.RootURL, "providerID": "static", "workerPoolID": w.PoolID, "workerGroup": w.Group, "workerID": w.ID,
+			"staticSecret": w.Secret,
+		})},
+		Worker:       config.Worker{Implementation: config.GenericWorker, Path: swaptest.Program(t), ConfigPath: filepath.Join(b.dir, "worker.json")},
+		WorkerConfig: map[string]any{"ed25519SigningKeyLocation": "key", "workerTypeMetadata": map[string]any{"list": []any{"file"}}},
+		GetSecrets:   true,
+	}
+	return b
+}
+
+func (b *bench) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.Write(p)
+}
+
+func (b *bench) logged() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
+}
+
+func (b *bench) deps() runner.Deps {
+	return runner.Deps{
+		Log: slog.New(textlog.New(b)), HTTP: tc.NewHTTP(), Stdout: b, Stderr: b,
+		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Minute), nil },
+		PowerOff: func(context.Context) error { b.poweroff++; return nil },
+		Patience: 2 * time.Second, Fallback: 200 * time.Millisecond, Grace: 20 * time.Second,
+	}
+}
+
+// run runs a worker that follows the script to its end.
+func (b *bench) run(ctx context.Context, script string) error {
+	b.t.Helper()
+	b.t.Setenv(swaptest.ScriptEnv, script)
+	b.t.Setenv(swaptest.InboxEnv, filepath.Join(b.dir, "inbox"))
+	d := b.deps()
+	defer d.HTTP.CloseIdleConnections() // the server would wait for those that were never used
+	return runner.Run(ctx, b.config, d)
+}
+
+// poolConfig sets the config of the worker pool.
+func (b *bench) poolConfig(text string) {
+	b.t.Helper()
+	_, err := tcworkermanager.New(b.deployment.Credentials(), b.deployment.RootURL).UpdateWorkerPool(pool, &tcworkermanager.WorkerPoolDefinition1{
+		ProviderID: "static", Config: json.RawMessage(text), Owner: "owner@example.com",
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) state() string {
+	b.config.StateFile = filepath.Join(b.dir, "state.json")
+	return b.config.StateFile
+}
+
+// rendered is the worker's config.
+func (b *bench) rendered() map[string]any {
+	b.t.Helper()
+	data, err := os.ReadFile(b.config.Worker.ConfigPath)
+	var c map[string]any
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c
+}
+
+func (b *bench) inbox() string {
+	data, err := os.ReadFile(filepath.Join(b.dir, "inbox"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func (b *bench) calls(method string) int {
+	n := 0
+	for _, c := range b.deployment.Calls() {
+		if c.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *bench) expectLog(parts ...string) {
+	b.t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(b.logged(), part) {
+			b.t.Errorf("no %q in the log:\n%s", part, b.logged())
+		}
+	}
+}
+
+// ephemeral makes the place one whose machines worker-manager made.
+func (b *bench) ephemeral() { b.config.Place.Kind.Ephemeral = true }
+
+// watched is a provider that gives notices.
+type watched struct {
+	providers.Provider
+	notices chan providers.Notice
+}
+
+func (w watched) Watch(ctx context.Context) (providers.Notice, error) {
+	select {
+	case n := <-w.notices:
+		return n, nil
+	case <-ctx.Done():
+		return providers.Notice{}, ctx.Err()
+	}
+}
+
+// watch makes the machine one that gets these notices.
+func (b *bench) watch(notices ...providers.Notice) {
+	c := make(chan providers.Notice, len(notices))
+	for _, n := range notices {
+		c <- n
+	}
+	b.watchOn(c)
+}
+
+// watchOn makes the machine one that gets the notices that are sent.
+func (b *bench) watchOn(c chan providers.Notice) {
+	inner := b.config.Place.Kind.New
+	b.config.Place.Kind.New = func(v providers.Values) providers.Provider { return watched{inner(v), c} }
+}

@@ -1,0 +1,104 @@
+// Package runner is the life of a machine that becomes a worker: find out who it is, register,
+// render the worker's config, launch the worker, keep its credentials fresh, and clean up.
+package runner
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/launch"
+	"github.com/workerkit/workerkit/runner/policy"
+)
+
+// Deps are the runner's hands. Only cmd/start-worker fills them with the real ones.
+type Deps struct {
+	Log  *slog.Logger
+	HTTP *http.Client
+	// Stdout gets what the dummy worker prints; Stderr is the worker's standard error, best a
+	// file.
+	Stdout, Stderr io.Writer
+	BootTime       func() (time.Time, error)
+	// PowerOff switches the machine off: the one command that can do so.
+	PowerOff func(context.Context) error
+	// Patience is how long calls to a deployment that does not answer are repeated, Fallback
+	// how long they are when there is saved state to go on with.
+	Patience, Fallback time.Duration
+	// Grace is how long a worker that was asked to end may take before it is killed.
+	Grace time.Duration
+}
+
+// WorkerError means that the worker did not end well; the error before it may be in the log.
+type WorkerError struct{ End launch.End }
+
+// Error implements error.
+func (e *WorkerError) Error() string { return "the worker ended with " + e.End.Text }
+
+// Run is the whole life of a machine; it returns when the worker has ended and the machine is
+// taken care of. When ctx ends, the worker is asked to end, and killed after Deps.Grace.
+func Run(ctx context.Context, c config.Config, d Deps) error {
+	r := &runner{config: c, deps: d, log: d.Log, ours: newProbe(ctx, c)}
+	defer r.ours.wait()
+	provider := c.Place.Kind.New(c.Place.Values)
+	id, err := provider.Identify(ctx)
+	if err != nil {
+		return fmt.Errorf("identify the worker: %w", err)
+	}
+	r.identity = id
+	say(ctx, d.Log, slog.LevelInfo, "Identified as worker "+id.WorkerGroup+"/"+id.WorkerID, slog.String("provider", c.Place.Kind.Name), slog.String("because", c.Place.Why))
+	r.client = tc.New(id.RootURL, d.HTTP, r.patience(d.Patience))
+	m, err := r.bringUp(ctx, provider)
+	if err != nil {
+		return err
+	}
+	if c.Worker.Implementation == config.Dummy {
+		return r.show(m)
+	}
+	end, err := r.work(ctx, provider, m)
+	if err != nil {
+		return err
+	}
+	return r.cleanUp(ctx, m, end)
+}
+
+// patience is how long calls are repeated, and how the log hears of it.
+func (r *runner) patience(total time.Duration) retry.Policy {
+	p := retry.API()
+	p.Total = total
+	p.Notify = r.noAnswer()
+	return p
+}
+
+// cleanUp does with the machine what the policy says.
+func (r *runner) cleanUp(ctx context.Context, m *machine, end policy.End) error {
+	action := policy.Decide(policy.Place{Ephemeral: r.config.Place.Kind.Ephemeral, PowerOff: r.config.Place.PowerOff}, end)
+	if end.Asked && action.Release == policy.Keep {
+		r.log.Info("the worker asked for a shutdown; this machine stays on")
+	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer done()
+	off := action.Release == policy.PowerOff
+	if action.Release == policy.RemoveElsePowerOff {
+		err := m.session.Remove(ctx)
+		if off = err != nil; off {
+			r.log.Error("the worker could not be removed; switching the machine off", "error", err)
+		} else {
+			r.log.Info("removed the worker")
+		}
+	}
+	if off {
+		if err := r.deps.PowerOff(ctx); err != nil {
+			return fmt.Errorf("switch the machine off: %w", err)
+		}
+	}
+	if action.Exit != 0 {
+		return &WorkerError{m.end}
+	}
+	return nil
+}

@@ -1,0 +1,282 @@
+package runner_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/runner"
+)
+
+func TestAStaticMachineRegistersAtEachStart(t *testing.T) {
+	b := newBench(t)
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"config":{"workerTypeMetadata":{"list":["pool"]}}}}}`)
+	path := b.state()
+	var tokens []any
+	for range 2 {
+		if err := b.run(t.Context(), "exit:0"); err != nil {
+			t.Fatal(err)
+		}
+		c := b.rendered()
+		tokens = append(tokens, c["accessToken"])
+		// The layers are merged anew each time: nothing is doubled, the order stays.
+		if diff := cmp.Diff(map[string]any{"list": []any{"file", "pool"}}, c["workerTypeMetadata"]); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if tokens[0] == tokens[1] || b.calls("registerWorker") != 2 || b.calls("removeWorker") != 0 || b.poweroff != 0 {
+		t.Errorf("%d registrations, %d removals", b.calls("registerWorker"), b.calls("removeWorker"))
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAStaticMachineGoesOnWithItsStateWhileNobodyAnswers(t *testing.T) {
+	b := newBench(t)
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"config":{"workerTypeMetadata":{"list":["pool"]}}}}}`)
+	b.state()
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	before := b.rendered()
+	b.deployment.Stop(t)
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, b.rendered()); diff != "" {
+		t.Error(diff)
+	}
+	b.expectLog("WARNING: Taskcluster does not answer; going on with the state of the last start")
+}
+
+// TestThePublicFormOfTheState: a machine whose last start was by the public programs.
+func TestThePublicFormOfTheState(t *testing.T) {
+	b := newBench(t)
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"config":{"workerTypeMetadata":{"list":["pool"]}}}}}`)
+	path := b.state()
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	before := b.rendered()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form map[string]any
+	if err := json.Unmarshal(data, &form); err != nil {
+		t.Fatal(err)
+	}
+	delete(form, "Workerkit")
+	if data, err = json.Marshal(form); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.deployment.Stop(t)
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, b.rendered()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestStateThatCannotBeUsed(t *testing.T) {
+	for name, change := range map[string]func(form map[string]any){
+		"another machine's": func(form map[string]any) { form["WorkerID"] = "somebody-else" },
+		"expired":           func(form map[string]any) { form["CredentialsExpire"] = "2020-01-01T00:00:00.000Z" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			path := b.state()
+			if err := b.run(t.Context(), "exit:0"); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var form map[string]any
+			if err := json.Unmarshal(data, &form); err != nil {
+				t.Fatal(err)
+			}
+			change(form)
+			if data, err = json.Marshal(form); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.run(t.Context(), "exit:0"); err != nil || b.calls("registerWorker") != 2 {
+				t.Fatalf("%v, %d registrations", err, b.calls("registerWorker"))
+			}
+			b.deployment.Stop(t) // what the second run saved is good again
+			if err := b.run(t.Context(), "exit:0"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestNobodyAnswersAndThereIsNoState(t *testing.T) {
+	b := newBench(t)
+	b.deployment.Stop(t)
+	begin := time.Now()
+	err := b.run(t.Context(), "exit:0")
+	if err == nil || !strings.Contains(err.Error(), "could not register worker: workerManager.registerWorker: ") {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if n := strings.Count(b.logged(), "Taskcluster does not answer; trying again"); n != 1 {
+		t.Errorf("said %d times within a minute", n)
+	}
+}
+
+func TestAnEphemeralMachineIsRemovedWhenItIsDone(t *testing.T) {
+	for script, removed := range map[string]int{"exit:0": 1, `say:~{"type":"shutdown"} exit:68`: 1, "exit:69": 0} {
+		b := newBench(t)
+		b.ephemeral()
+		_ = b.run(t.Context(), script) // the exit code is another test's
+		if n := b.calls("removeWorker"); n != removed || b.poweroff != 0 {
+			t.Errorf("%s: removed %d times, switched off %d times", script, n, b.poweroff)
+		}
+	}
+}
+
+func TestAnEphemeralMachineThatCannotBeRemovedIsSwitchedOff(t *testing.T) {
+	b := newBench(t)
+	b.ephemeral()
+	b.t.Setenv("SWAPTEST_SCRIPT", "say:up await:graceful-termination exit:0")
+	notices := make(chan providers.Notice)
+	b.watchOn(notices)
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(t.Context(), b.config, b.deps()) }()
+	for !strings.Contains(b.logged(), "up\n") {
+		time.Sleep(time.Millisecond)
+	}
+	b.deployment.Stop(t)
+	notices <- providers.Notice{Kind: providers.Termination}
+	if err := <-ended; err != nil || b.poweroff != 1 {
+		t.Errorf("%v, switched off %d times", err, b.poweroff)
+	}
+	b.expectLog("ERROR: the worker could not be removed; switching the machine off")
+}
+
+func TestAnEphemeralMachineGoesOnWithItsState(t *testing.T) {
+	b := newBench(t)
+	b.ephemeral()
+	path := b.state()
+	if err := b.run(t.Context(), "exit:72"); err == nil { // as before a reboot: not removed
+		t.Fatal("72 counts as well done")
+	}
+	before := b.rendered()
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, b.rendered()); diff != "" || b.calls("registerWorker") != 1 {
+		t.Errorf("%d registrations, %s", b.calls("registerWorker"), diff)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := strings.Replace(string(data), `"CredentialsExpire":"20`, `"CredentialsExpire":"19`, 1)
+	if err := os.WriteFile(path, []byte(expired), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(t.Context(), "exit:0"); err == nil || !strings.Contains(err.Error(), "have expired") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNotices(t *testing.T) {
+	deadline := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	b := newBench(t)
+	b.watch(
+		providers.Notice{Kind: providers.Advice, Reason: "rebalance"},
+		providers.Notice{Kind: providers.Termination, Reason: "spot", Deadline: deadline},
+		providers.Notice{Kind: providers.Termination, Reason: "spot again", Deadline: deadline},
+	)
+	var failed *runner.WorkerError
+	if err := b.run(t.Context(), ""); !errors.As(err, &failed) || failed.End.Code != 72 {
+		t.Errorf("%v", err)
+	}
+	b.expectLog("reason: rebalance", "deadline: 2030-01-02T03:04:05Z; reason: spot;")
+	const message = `~{"type":"graceful-termination","finish-tasks":false,"deadline":"2030-01-02T03:04:05Z"}`
+	if strings.Count(b.inbox(), message) != 1 || strings.Count(b.inbox(), "graceful-termination\",\"finish") != 1 {
+		t.Errorf("the worker heard %s", b.inbox())
+	}
+}
+
+func TestAWorkerThatTakesNoNoticeIsKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the script of this test uses signals")
+	}
+	b := newBench(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	d := b.deps()
+	d.Grace = 300 * time.Millisecond
+	t.Setenv("SWAPTEST_SCRIPT", "say:up deaf")
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx, b.config, d) }()
+	for !strings.Contains(b.logged(), "up\n") {
+		time.Sleep(time.Millisecond)
+	}
+	cancel(errors.New("a test says so"))
+	var failed *runner.WorkerError
+	if err := <-ended; !errors.As(err, &failed) || failed.End.Text != "signal: killed" {
+		t.Errorf("%v", err)
+	}
+	b.expectLog("stopping the worker; cause: a test says so")
+}
+
+func TestCredentialsThatCannotBeRenewedEndTheWork(t *testing.T) {
+	b := newBench(t)
+	b.poolConfig(`{"lifecycle":{"reregistrationTimeout":32}}`) // renewed two seconds after the start, at the latest
+	ended := make(chan error, 1)
+	b.t.Setenv("SWAPTEST_SCRIPT", "say:up")
+	go func() { ended <- runner.Run(t.Context(), b.config, b.deps()) }()
+	for !strings.Contains(b.logged(), "up\n") {
+		time.Sleep(time.Millisecond)
+	}
+	b.deployment.Stop(t)
+	var failed *runner.WorkerError
+	if err := <-ended; !errors.As(err, &failed) || failed.End.Code != 72 {
+		t.Errorf("%v", err)
+	}
+	b.expectLog("ERROR: the worker must end; error: the worker's credentials could not be renewed in time")
+}
+
+func TestAWorkerThatCannotBeStarted(t *testing.T) {
+	b := newBench(t)
+	b.config.Worker.Path = b.dir // a folder
+	if err := b.run(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "start worker") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestMistakesInThePoolAreNamed(t *testing.T) {
+	b := newBench(t)
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"config":{}},"smoke":true}}`)
+	if err := b.run(t.Context(), "exit:0"); err != nil { // the strict stand-in would refuse the key
+		t.Fatal(err)
+	}
+	b.expectLog("smoke beside genericWorker is left out")
+
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"files":[{"path":"/x","encoding":"rot13","format":"file","content":"eA=="}]}}}`)
+	if err := b.run(t.Context(), "exit:0"); err == nil || !strings.Contains(err.Error(), `file /x: unknown encoding "rot13"`) {
+		t.Errorf("%v", err)
+	}
+}

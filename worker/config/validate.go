@@ -1,0 +1,71 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Validate tells all that is wrong, one problem a line.
+func (c *Config) Validate() error {
+	var problems []string
+	add := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Sprintf(format, args...))
+		}
+	}
+	for _, k := range []struct{ name, value string }{
+		{"accessToken", c.AccessToken.Reveal()}, {"cachesDir", c.CachesDir}, {"clientId", c.ClientID},
+		{"downloadsDir", c.DownloadsDir}, {"ed25519SigningKeyLocation", c.Ed25519SigningKeyLocation},
+		{"livelogExecutable", c.LivelogExecutable}, {"provisionerId", c.ProvisionerID}, {"rootURL", c.RootURL},
+		{"tasksDir", c.TasksDir}, {"workerGroup", c.WorkerGroup}, {"workerId", c.WorkerID}, {"workerType", c.WorkerType},
+	} {
+		add(k.value == "", "%s must be set", k.name)
+	}
+	add(c.RootURL != "" && !strings.HasPrefix(c.RootURL, "http://") && !strings.HasPrefix(c.RootURL, "https://"),
+		"rootURL must begin with https:// (or http://)")
+	add(c.Capacity == 0, "capacity must be at least 1")
+	add(c.LoopbackAudioDeviceNumber > 31, "loopbackAudioDeviceNumber must be at most 31")
+	add(c.D2GConfig.EnableD2G, "d2gConfig.enableD2G cannot be true: this worker runs no docker-worker payloads yet; run them with another worker, or set it to false")
+	add(c.DisableNativePayloads, "disableNativePayloads cannot be true: this worker runs native payloads only")
+	add((c.WSTAudience == "") != (c.WSTServerURL == ""), "wstAudience and wstServerURL must be set together")
+	problems = append(problems, c.ports()...)
+	if len(problems) > 0 {
+		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// portsPerSlot is how far apart the public program puts the ports of two slots.
+const portsPerSlot = 4
+
+// ports checks, as the public program does, that the ranges of the features that are on do not
+// overlap: slot i of the capacity has each base port plus 4·i.
+func (c *Config) ports() []string {
+	type portRange struct {
+		key  string
+		from int
+		each int // ports a slot
+		on   bool
+	}
+	ranges := []portRange{
+		{"livelogPortBase", int(c.LivelogPortBase), 2, c.EnableLiveLog},
+		{"interactivePort", int(c.InteractivePort), 1, c.EnableInteractive},
+		{"taskclusterProxyPort", int(c.TaskclusterProxyPort), 1, c.EnableTaskclusterProxy},
+	}
+	var problems []string
+	last := func(r portRange) int { return r.from + portsPerSlot*(int(c.Capacity)-1) + r.each - 1 }
+	for i, a := range ranges {
+		if !a.on {
+			continue
+		}
+		if last(a) > 65535 {
+			problems = append(problems, fmt.Sprintf("%s is too high for the capacity: the last port would be %d", a.key, last(a)))
+		}
+		for _, b := range ranges[i+1:] {
+			if b.on && a.from <= last(b) && b.from <= last(a) {
+				problems = append(problems, fmt.Sprintf("the ports of %s and %s overlap", a.key, b.key))
+			}
+		}
+	}
+	return problems
+}

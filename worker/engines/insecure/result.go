@@ -1,0 +1,103 @@
+package insecure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/worker/engines"
+)
+
+// result is the task directory after the commands.
+type result struct {
+	dir    string
+	status engines.Status
+	tree   *proc.Tree
+}
+
+// Status implements engines.Result.
+func (r *result) Status() engines.Status { return r.status }
+
+// OpenFile implements engines.Result.
+func (r *result) OpenFile(_ context.Context, path string) (engines.File, error) {
+	return open(r.absolute(path))
+}
+
+func (r *result) absolute(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(r.dir, path)
+}
+
+// open opens a regular file, and nothing that could block: what the path is may have changed
+// since somebody looked, so it is opened without waiting and looked at then.
+func open(path string) (engines.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		if isDevice(err) {
+			return nil, engines.ErrWrongKind
+		}
+		return nil, err //nolint:wrapcheck // names the file
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = engines.ErrWrongKind
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// WalkDir implements engines.Result.
+func (r *result) WalkDir(ctx context.Context, path string, visit func(rel string, open func() (engines.File, error)) error) error {
+	root := r.absolute(path)
+	info, err := os.Stat(root)
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	if !info.IsDir() {
+		return engines.ErrWrongKind
+	}
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !regular(path, d) {
+			return nil
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return fmt.Errorf("insecure: walk: %w", err)
+		}
+		return visit(filepath.ToSlash(rel), func() (engines.File, error) { return open(path) })
+	})
+}
+
+// regular tells whether an entry is a file, or a link to one. A link that leads nowhere is none.
+func regular(path string, d fs.DirEntry) bool {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return d.Type().IsRegular()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Dispose implements engines.Result.
+func (r *result) Dispose(context.Context) error {
+	if err := r.tree.Close(); err != nil {
+		return fmt.Errorf("insecure: %w", err)
+	}
+	return nil
+}
+
+var _ engines.Result = (*result)(nil)

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package insecure
+
+import "os"
+
+// widen does nothing: pipes have the size that they have.
+func widen(*os.File) {}

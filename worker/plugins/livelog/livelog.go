@@ -1,0 +1,85 @@
+// Package livelog lets people read a run's log while it is written.
+//
+// The worker serves the logs of all its runs itself, each under a random token. A reference
+// artifact leads there while the task runs; afterwards it is replaced by a link to the
+// complete log. Nothing about the live log delays or fails a task: what goes wrong is in the
+// worker's log.
+package livelog
+
+import (
+	"time"
+
+	"github.com/workerkit/workerkit/internal/expose"
+	"github.com/workerkit/workerkit/worker/payload"
+	"github.com/workerkit/workerkit/worker/plugins"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// Config is what the feature needs.
+type Config struct {
+	Disabled bool // by enableLiveLog: false
+	Exposer  expose.Exposer
+	Now      func() time.Time
+}
+
+// Plugin is the feature. Its owner calls Close when no run is left.
+type Plugin struct {
+	config Config
+	server *server
+}
+
+// New makes the feature. It listens from the first run that asks for it on.
+func New(c Config) *Plugin { return &Plugin{c, &server{exposer: c.Exposer}} }
+
+// Close stops listening. It is safe to repeat.
+func (p *Plugin) Close() error { return p.server.close() }
+
+// Name implements plugins.Plugin.
+func (*Plugin) Name() string { return "livelog" }
+
+// Payload implements plugins.Plugin.
+func (*Plugin) Payload() payload.Fragment {
+	return payload.Fragment{Features: map[string]payload.Feature{
+		"liveLog": {Description: "Let the task's log be read while the task runs.", Default: true},
+	}}
+}
+
+// New implements plugins.Plugin. Where the feature is disabled, only a task that asks for it by
+// name is refused: the payload's default must not make every task malformed.
+func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
+	if p.config.Disabled {
+		if run.Feature("liveLog", false) {
+			return nil, task.Malformed("features.liveLog: the live log is disabled on workers of the pool %s; leave it out of the payload", run.Definition.TaskQueueID)
+		}
+		return nil, nil
+	}
+	if !run.Feature("liveLog", true) {
+		return nil, nil
+	}
+	return &hooks{plugin: p, run: run, published: make(chan struct{})}, nil
+}
+
+// expires says when the reference ends: somewhat after the task, as the service that makes it
+// takes no time later than the task's.
+func expires(run *task.Run, now time.Time) time.Time {
+	var p struct {
+		MaxRunTime int64 `json:"maxRunTime"` // seconds
+	}
+	_ = run.Decode(&p) // absent or wrong: the margin alone
+	end := now.Add(time.Duration(p.MaxRunTime)*time.Second + margin)
+	if end.After(run.Definition.Expires) {
+		return run.Definition.Expires
+	}
+	return end
+}
+
+// margin is for what comes before and after the commands.
+const margin = 15 * time.Minute
+
+var (
+	_ plugins.Preparer = (*hooks)(nil)
+	_ plugins.Finisher = (*hooks)(nil)
+	_ plugins.Closer   = (*hooks)(nil)
+)
+
+var _ plugins.Plugin = (*Plugin)(nil)

@@ -1,0 +1,267 @@
+package taskrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/plugins"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// hook is a plugin's part of this run.
+type hook struct {
+	name  string
+	hooks plugins.Hooks
+}
+
+// firstError keeps the first error that it is given.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) set(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// body is the life of a run between its claim and its resolution; read it beside the drawing
+// in package plugins. ctx ends when the worker gives up on the run.
+func (r *Runner) body(ctx context.Context) {
+	log := r.run.Log
+	log.Info("%s", r.deps.Header)
+	log.Info("Task ID: %s", r.claim.TaskID)
+	log.Info("=== Task Starting ===")
+	begin := r.deps.Now()
+	r.first.set(r.validate())
+	r.first.set(r.makeHooks())
+	result := r.commands(ctx)
+	if result != nil {
+		log.Info("=== Task Finished ===")
+		log.Info("Task Duration: %s", r.deps.Now().Sub(begin))
+	}
+	r.stopped(ctx, result)
+	if err := r.first.get(); err != nil && !errors.Is(err, errSaid) {
+		log.Error("%v", err)
+	}
+	if _, err := log.Close(); err != nil {
+		r.first.set(task.Internal("the log could not be stored: %w", err))
+	}
+	r.together(func(h hook) error {
+		if f, ok := h.hooks.(plugins.Finisher); ok {
+			return f.Finish(ctx)
+		}
+		return nil
+	})
+}
+
+// errSaid marks an error whose text is in the log already.
+var errSaid = errors.New("see above")
+
+// validate checks the payload and gives it to the run.
+func (r *Runner) validate() error {
+	payload := r.run.Definition.Payload
+	problems, err := r.deps.Schema.Validate(payload)
+	if err != nil {
+		return task.Internal("%w", err)
+	}
+	if len(problems) == 0 {
+		r.run.Payload = payload
+		return nil
+	}
+	r.run.Log.Error("TASK FAIL since the task payload is invalid. See errors:")
+	for _, p := range problems {
+		r.run.Log.Error("- %s", p)
+	}
+	return task.Malformed("validation of payload failed for task %s", r.claim.TaskID)
+}
+
+// makeHooks asks each plugin for its part, also when the payload is not valid: the log has to
+// be uploaded all the same.
+func (r *Runner) makeHooks() error {
+	var first error
+	for _, p := range r.deps.Plugins {
+		var made plugins.Hooks
+		err := r.guard(p.Name(), func() (err error) {
+			made, err = p.New(r.run)
+			return err
+		})
+		if err != nil && first == nil {
+			first = err
+		}
+		if err == nil && made != nil {
+			r.hooks = append(r.hooks, hook{p.Name(), made})
+		}
+	}
+	return first
+}
+
+// commands prepares, starts and awaits the commands. The result is nil when none were started.
+func (r *Runner) commands(ctx context.Context) engines.Result {
+	if r.first.get() != nil {
+		return nil
+	}
+	stopped := context.AfterFunc(ctx, func() { r.abort(context.Cause(ctx)) })
+	defer stopped()
+	builder := r.prepare()
+	if builder == nil {
+		return nil
+	}
+	if r.first.get() == nil {
+		r.build(builder)
+	}
+	if r.first.get() != nil || r.wasAborted() {
+		if err := r.guard(r.deps.Engine.Name(), func() error { return builder.Discard(context.WithoutCancel(ctx)) }); err != nil {
+			r.logger.Error("the engine did not clean up", "error", err)
+		}
+		return nil
+	}
+	return r.execute(ctx, builder)
+}
+
+// wasAborted takes the cause of an abort as an error, if there was one.
+func (r *Runner) wasAborted() bool {
+	if r.aborted.Err() == nil {
+		return false
+	}
+	r.first.set(context.Cause(r.aborted))
+	return true
+}
+
+// prepare runs the plugins' Prepare and the engine's NewBuilder at the same time.
+func (r *Runner) prepare() engines.Builder {
+	var builder engines.Builder
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		r.first.set(r.guard(r.deps.Engine.Name(), func() (err error) {
+			builder, err = r.deps.Engine.NewBuilder(r.aborted, r.run)
+			return err
+		}))
+	})
+	r.together(func(h hook) error {
+		if p, ok := h.hooks.(plugins.Preparer); ok {
+			return p.Prepare(r.aborted)
+		}
+		return nil
+	})
+	wg.Wait()
+	r.wasAborted()
+	return builder
+}
+
+func (r *Runner) build(builder engines.Builder) {
+	for _, h := range r.hooks {
+		b, ok := h.hooks.(plugins.Builder)
+		if !ok {
+			continue
+		}
+		if err := r.guard(h.name, func() error { return b.Build(r.aborted, builder) }); err != nil {
+			r.first.set(err)
+			return
+		}
+	}
+}
+
+// execute starts the commands and waits for their end.
+func (r *Runner) execute(ctx context.Context, builder engines.Builder) engines.Result {
+	var sandbox engines.Sandbox
+	r.deps.Started(r.claim.TaskID, r.claim.RunID)
+	err := r.guard(r.deps.Engine.Name(), func() (err error) {
+		sandbox, err = builder.Start(r.aborted)
+		return err
+	})
+	if err != nil {
+		r.first.set(err)
+		return nil
+	}
+	for _, h := range r.hooks {
+		if s, ok := h.hooks.(plugins.Starter); ok {
+			if err := r.guard(h.name, func() error { return s.Started(r.aborted, sandbox) }); err != nil {
+				r.abort(err)
+				break
+			}
+		}
+	}
+	result, err := sandbox.Wait(r.aborted)
+	if r.aborted.Err() != nil {
+		r.wasAborted()
+		r.run.Log.Error("Aborting task...")
+		result, err = r.kill(sandbox)
+	}
+	r.first.set(err)
+	return result
+}
+
+// kill ends the commands, whatever becomes of the worker meanwhile.
+func (r *Runner) kill(sandbox engines.Sandbox) (engines.Result, error) {
+	ctx, done := context.WithTimeout(context.Background(), r.deps.Grace+time.Minute)
+	defer done()
+	if err := sandbox.Kill(ctx, r.deps.Grace); err != nil {
+		return nil, task.Internal("the commands could not be ended: %w", err)
+	}
+	return sandbox.Wait(ctx)
+}
+
+// stopped lets the plugins look at the result, then frees it.
+func (r *Runner) stopped(ctx context.Context, result engines.Result) {
+	for _, h := range reversed(r.hooks) {
+		if s, ok := h.hooks.(plugins.Stopper); ok {
+			r.first.set(r.guard(h.name, func() error { return s.Stopped(ctx, result) }))
+		}
+	}
+	if result == nil {
+		return
+	}
+	if err := r.guard(r.deps.Engine.Name(), func() error { return result.Dispose(context.WithoutCancel(ctx)) }); err != nil {
+		r.first.set(task.Internal("%w", err))
+	}
+}
+
+// together calls fn for all hooks at the same time and waits.
+func (r *Runner) together(fn func(hook) error) {
+	var wg sync.WaitGroup
+	for _, h := range r.hooks {
+		wg.Go(func() { r.first.set(r.guard(h.name, func() error { return fn(h) })) })
+	}
+	wg.Wait()
+}
+
+// guard turns a panic of an engine or a plugin into an internal error of this run, and an
+// ability that is missing into what the task's author can act on.
+func (r *Runner) guard(name string, fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.logger.Error("panic", "in", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = task.Internal("%s failed; the worker's log has the details", name)
+		}
+	}()
+	err = fn()
+	if errors.Is(err, engines.ErrNotSupported) {
+		return task.Malformed("%s: the engine %s does not offer this: %w", name, r.deps.Engine.Name(), err)
+	}
+	return err
+}
+
+func reversed(hooks []hook) []hook {
+	all := slices.Clone(hooks)
+	slices.Reverse(all)
+	return all
+}
