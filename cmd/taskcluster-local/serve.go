@@ -19,6 +19,7 @@ type serveFlags struct {
 	port         int
 	delay        time.Duration
 	claimTimeout time.Duration
+	longPoll     time.Duration
 	calls        string
 	verbose      bool
 }
@@ -40,6 +41,7 @@ func newServeCommand() *cobra.Command {
 	f.IntVar(&flags.port, "port", 0, "the `port`; 0 is any free one")
 	f.DurationVar(&flags.delay, "delay", 0, "hold every reply back that `long`, for measuring")
 	f.DurationVar(&flags.claimTimeout, "claim-timeout", 20*time.Minute, "how `long` a claim of a task lasts")
+	f.DurationVar(&flags.longPoll, "long-poll", 20*time.Second, "how `long` claimWork waits for a task")
 	f.StringVar(&flags.calls, "calls", "", "write every call, one JSON object a line, to that `file`")
 	f.BoolVar(&flags.verbose, "verbose", false, "log every call")
 	return command
@@ -55,7 +57,7 @@ func serve(ctx context.Context, flags serveFlags, stdout, stderr io.Writer) (err
 		level = slog.LevelDebug
 	}
 	options := local.Options{
-		Dir: flags.dir, Delay: flags.delay, ClaimTimeout: flags.claimTimeout,
+		Dir: flags.dir, Delay: flags.delay, ClaimTimeout: flags.claimTimeout, LongPoll: flags.longPoll,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 	if flags.calls != "" {

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +11,18 @@ import (
 
 // process is what /proc says of one process.
 type process struct {
-	pid, session int
-	dead         bool // a zombie
+	pid, parent, session int
+	start                string // in ticks since the machine booted; with pid it names a process for ever
+	dead                 bool   // a zombie
 }
+
+// Fields of /proc/PID/stat behind the name of the program.
+const (
+	fieldState   = 0
+	fieldParent  = 1
+	fieldSession = 3
+	fieldStart   = 19
+)
 
 // inspect reads /proc/PID/stat. The name of the program in it may hold anything, so fields
 // are counted from the last parenthesis.
@@ -25,126 +33,108 @@ func inspect(pid int) (process, bool) {
 	}
 	text := string(data)
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(fields) < 4 {
+	if len(fields) <= fieldStart {
 		return process{}, false
 	}
-	session, err := strconv.Atoi(fields[3])
-	return process{pid: pid, session: session, dead: fields[0] == "Z" || fields[0] == "X"}, err == nil
+	parent, err := strconv.Atoi(fields[fieldParent])
+	if err != nil {
+		return process{}, false
+	}
+	session, err := strconv.Atoi(fields[fieldSession])
+	if err != nil {
+		return process{}, false
+	}
+	state := fields[fieldState]
+	return process{pid: pid, parent: parent, session: session, start: fields[fieldStart], dead: state == "Z" || state == "X"}, true
 }
 
-// children lists the direct children of a process. While some of them end, others may be
-// missing, but not all: whoever needs to be sure that there are none asks until the list is empty.
-func children(pid int) []int {
-	threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
-	if err != nil || len(threads) == 0 {
-		return byParent()[pid] // the kernel does not list children, or pid is gone
+// byParent lists all processes by their parent. (The kernel's own list of children, where it
+// is compiled in at all, may leave some out while others end.)
+func byParent() map[int][]process {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
 	}
-	var found []int
-	for _, name := range threads {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			continue // the thread has ended
-		}
-		for field := range strings.FieldsSeq(string(data)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				found = append(found, child)
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	found := map[int][]process{}
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			if p, ok := inspect(pid); ok {
+				found[p.parent] = append(found[p.parent], p)
 			}
 		}
 	}
 	return found
 }
 
-// byParent lists all processes by their parent, for kernels without /proc/PID/task/TID/children.
-func byParent() map[int][]int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
+// childless tells at no cost whether this process has no child, and so no tree a process.
+func childless() bool {
+	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil) == unix.ECHILD
+}
+
+// members lists the processes of the tree that have not ended, and reaps adopted ones, of any tree, that have.
+func (t *Tree) members() []int {
+	if childless() {
 		return nil
 	}
-	found := map[int][]int{}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		data, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		text := string(data)
-		fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-		if len(fields) < 2 {
-			continue
-		}
-		if parent, err := strconv.Atoi(fields[1]); err == nil {
-			found[parent] = append(found[parent], pid)
-		}
-	}
-	return found
-}
-
-// members lists the living processes of the tree, and reaps adopted ones that have ended.
-func (t *Tree) members() []int {
-	var found []int
-	for _, root := range t.roots() {
-		found = t.below(found, root)
-	}
-	return found
-}
-
-// below appends the processes from root down.
-func (t *Tree) below(found []int, root int) []int {
-	p, ok := inspect(root)
-	if !ok || slices.Contains(found, root) {
-		return found
-	}
-	if !p.dead {
-		found = append(found, root)
-	}
-	for _, child := range children(root) {
-		found = t.below(found, child)
-	}
-	return found
-}
-
-// roots lists the tree's processes whose parent is this process: commands, and what was adopted.
-func (t *Tree) roots() []int {
-	var found []int
-	trees := t.trees.all()
-	for _, pid := range children(os.Getpid()) {
-		p, ok := inspect(pid)
-		if !ok || p.session == t.trees.system.session {
+	all := t.trees
+	all.survey.Lock()
+	defer all.survey.Unlock()
+	children := byParent()
+	trees := all.all() // after the processes were listed, so that whoever waits for one of them is known
+	found := map[int]string{}
+	for _, p := range children[os.Getpid()] {
+		if p.session == all.system.session {
 			continue // not of any tree
 		}
 		switch owner, command := owner(trees, p); {
-		case command && owner == t:
-			found = append(found, pid)
-		case command:
-		case p.dead:
-			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // adopted, so nobody else waits for it
+		case p.dead && !command:
+			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil) // adopted, so nobody else waits for it
 		case owner == t:
-			found = append(found, pid)
+			below(found, children, p)
 		}
 	}
-	return found
+	t.remember(found)
+	pids := make([]int, 0, len(found))
+	for pid := range found {
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
-// all lists the live trees.
-func (t *Trees) all() []*Tree {
+// below collects the processes from root down that have not ended.
+func below(found map[int]string, children map[int][]process, root process) {
+	if _, seen := found[root.pid]; seen {
+		return
+	}
+	if !root.dead {
+		found[root.pid] = root.start
+	}
+	for _, child := range children[root.pid] {
+		below(found, children, child)
+	}
+}
+
+// remember keeps the tree's processes: one whose parent is killed is adopted, and while it ends
+// itself it can no longer be told by its environment or directory whose it was.
+func (t *Tree) remember(found map[int]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list := make([]*Tree, 0, len(t.live))
-	for tree := range t.live {
-		list = append(list, tree)
-	}
-	return list
+	t.seen = found
 }
 
 // owner tells to which tree a child of this process belongs (nil: it cannot be known yet), and
 // whether it is a command, for which somebody waits.
 func owner(trees []*Tree, p process) (tree *Tree, command bool) {
 	for _, t := range trees {
-		if running, started := t.knows(p); running || started {
-			return t, running
+		if t.waitsFor(p) {
+			return t, true
+		}
+	}
+	for _, t := range trees {
+		if t.knows(p) {
+			return t, false
 		}
 	}
 	if len(trees) == 1 {
@@ -161,9 +151,17 @@ func owner(trees []*Tree, p process) (tree *Tree, command bool) {
 	return nil, false
 }
 
-// knows tells whether p is a command of the tree, or in the session of one.
-func (t *Tree) knows(p process) (running, session bool) {
+// waitsFor tells whether p is a command of the tree that has not been waited for. A command
+// that is just being started is waited for already: Start holds the lock.
+func (t *Tree) waitsFor(p process) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running[p.pid], t.started[p.session]
+	return t.running[p.pid]
+}
+
+// knows tells whether p is in the session of a command of the tree, or was found in it before.
+func (t *Tree) knows(p process) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.started[p.session] || t.seen[p.pid] == p.start
 }

@@ -5,9 +5,9 @@
 // escapes. Linux: the worker adopts what loses its parent (child subreaper), so every
 // descendant stays below it; to which tree an adopted process belongs is known by its
 // session, else by a variable of its environment or its working directory. While one tree
-// lives, all adopted processes are its own; among several, one that has left its session, wiped its environment and
-// changed its directory is found when the others have ended. Other systems: the process group
-// of each command.
+// lives, all adopted processes are its own; among several, one that has left its session,
+// wiped its environment and changed its directory is found when the others have ended. Other
+// systems: the process group of each command.
 package proc
 
 import (
@@ -15,8 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,6 +28,8 @@ import (
 type Trees struct {
 	logger *slog.Logger
 	system system
+
+	survey sync.Mutex // held while all processes are looked through; taken before the others
 
 	mu   sync.Mutex
 	live map[*Tree]bool
@@ -47,8 +51,10 @@ type Tree struct {
 
 	mu      sync.Mutex
 	closed  bool
-	running map[int]bool // commands that have not been waited for, by process id
-	started map[int]bool // all commands ever: their sessions and groups
+	running map[int]bool   // commands that have not been waited for, by process id
+	started map[int]bool   // all commands ever: their sessions and groups
+	seen    map[int]string // where orphans are adopted: when each process that was found had started
+	freed   bool
 	job     job
 }
 
@@ -157,10 +163,24 @@ func (t *Tree) gone(ctx context.Context, again func()) error {
 	return nil
 }
 
-// Close frees what the tree holds. Call it after Kill.
+// Close frees what the tree holds. Call it after Kill. It may be repeated.
 func (t *Tree) Close() error {
 	t.trees.mu.Lock()
 	delete(t.trees.live, t)
 	t.trees.mu.Unlock()
+	t.mu.Lock()
+	freed := t.freed
+	t.closed, t.freed = true, true
+	t.mu.Unlock()
+	if freed {
+		return nil
+	}
 	return t.job.close()
+}
+
+// all lists the live trees.
+func (t *Trees) all() []*Tree {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.live))
 }

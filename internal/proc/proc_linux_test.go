@@ -216,16 +216,3 @@ func TestOwnSessionIsLeftAlone(t *testing.T) {
 		t.Error("a process of the worker's own died with a task")
 	}
 }
-
-func TestChildrenWithoutTheKernelsList(t *testing.T) {
-	_, p, _ := start(t, New(discard()), "sleep 1000")
-	found := byParent()[os.Getpid()]
-	ok := false
-	for _, pid := range found {
-		ok = ok || pid == p.cmd.Process.Pid
-	}
-	if !ok {
-		t.Errorf("children %v lack %d", found, p.cmd.Process.Pid)
-	}
-	go p.Wait() // the tree is killed with the test
-}

@@ -52,9 +52,10 @@ func Open(ctx context.Context, programs Programs, dir string, arguments ...strin
 	}
 	out, in := io.Pipe()
 	serve, err := launch(command{
-		name:   "taskcluster-local",
-		path:   programs.TaskclusterLocal,
-		args:   append([]string{"serve", "--data", filepath.Join(dir, "taskcluster"), "--port", "0"}, arguments...),
+		name: "taskcluster-local",
+		path: programs.TaskclusterLocal,
+		// A worker that ends waits for its claimWork, so a short one makes a short stop.
+		args:   append([]string{"serve", "--data", filepath.Join(dir, "taskcluster"), "--port", "0", "--long-poll", "2s"}, arguments...),
 		dir:    dir,
 		stdout: in,
 		logs:   s.logs(),

@@ -43,7 +43,7 @@ func ourWorker(t *testing.T) string {
 
 func newMachine(t *testing.T, worker string) machine {
 	t.Helper()
-	m := machine{deployment: localtest.Start(t), dir: t.TempDir()}
+	m := machine{deployment: localtest.Start(t, localtest.LongPoll(500*time.Millisecond)), dir: t.TempDir()}
 	w := m.deployment.Pool(t, "loopback/generic-worker")
 	m.config = filepath.Join(m.dir, "runner.yml")
 	text, err := json.Marshal(map[string]any{ // JSON is YAML

@@ -87,17 +87,12 @@ func (b *builder) Start(context.Context) (engines.Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("insecure: %w", err)
 	}
-	output, err := newOutput(b.run.Log)
-	if err != nil {
-		_ = tree.Close()
-		return nil, fmt.Errorf("insecure: %w", err)
-	}
 	b.env["TASK_WORKDIR"] = b.run.Dir // by which the tree knows its processes
 	env := make([]string, 0, len(b.env))
 	for _, name := range slices.Sorted(maps.Keys(b.env)) {
 		env = append(env, name+"="+b.env[name])
 	}
-	s := &sandbox{run: b.run, tree: tree, output: output, env: env, commands: b.commands, done: make(chan struct{}), aborted: make(chan struct{})}
+	s := &sandbox{run: b.run, tree: tree, env: env, commands: b.commands, done: make(chan struct{}), aborted: make(chan struct{})}
 	go s.execute()
 	return s, nil
 }

@@ -1,104 +1,85 @@
 package insecure
 
 import (
-	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
+	"sync"
+	"time"
 )
 
-// output is the one pipe that all of a run's processes write to, and its way into the log. Only
-// the goroutine that executes the commands reads it.
-//
-// A process that a command left behind may hold the pipe open for ever, so its end cannot tell
-// when a command's own output is complete. Instead a mark that no output holds is written
-// behind it, into the same pipe, when the command has ended.
+const (
+	// pipeSize is what is asked of the system for a pipe, so that a task that prints much is woken less often.
+	pipeSize = 1 << 20
+	// readSize is what one read takes at most.
+	readSize = 256 << 10
+	// linger is how long a command's output is waited for after its end. What it left behind
+	// may still have something to say, as the tee of "exec > >(tee file)" in a shell has; a
+	// server that holds the output for ever must not hold up the task.
+	linger = 3 * time.Second
+	// farewell is how long the output of killed processes is read, where some cannot be killed.
+	farewell = 2 * time.Second
+)
+
+// output is the way of one command's output into the log. Its end is when no process holds the
+// command's standard output and error any more.
 type output struct {
-	to     io.Writer
-	r, w   *os.File // w is passed on to the processes
-	mark   []byte
-	marked atomic.Bool // the mark is being written
-	buffer []byte
+	r, w *os.File // w is passed on to the command
+	done chan struct{}
+	err  error // of the log; set before done is closed
 }
 
-// bufferSize is what one read takes at most, and what is asked of the system for the pipe.
-const bufferSize = 1 << 20
-
-func newOutput(to io.Writer) (*output, error) {
+func newOutput() (*output, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
 	widen(w)
-	return &output{to: to, r: r, w: w, mark: []byte(rand.Text())}, nil
+	return &output{r: r, w: w, done: make(chan struct{})}, nil
 }
 
-// follow copies to the log until ended is closed and all that was written before has been
-// copied. It reads on when the log fails, so that the command does not get stuck, and returns
-// the log's first error.
-func (o *output) follow(ended <-chan struct{}) error {
-	o.marked.Store(false)
-	written := make(chan error, 1)
-	go func() {
-		<-ended
-		o.marked.Store(true)
-		_, err := o.w.Write(o.mark)
-		written <- err
-	}()
-	err := o.copy()
-	return errors.Join(err, <-written)
+// follow copies to the log until the output ends, on a goroutine that belongs to wg. It takes
+// w away: only the command and its children hold it from now on.
+func (o *output) follow(wg *sync.WaitGroup, log io.Writer) {
+	_ = o.w.Close()
+	wg.Go(func() {
+		defer close(o.done)
+		defer o.r.Close()
+		o.err = copyAll(log, o.r)
+	})
 }
 
-// copy copies up to the mark. What may be the mark's beginning at the end of a read is held back.
-func (o *output) copy() error {
-	if o.buffer == nil {
-		o.buffer = make([]byte, bufferSize)
-	}
+// copyAll copies to the end. It reads on when the log fails, so that the commands do not get
+// stuck, and returns the log's first error.
+func copyAll(log io.Writer, r io.Reader) error {
 	var failed error
-	held := 0
+	buffer := make([]byte, readSize)
 	for {
-		n, err := o.r.Read(o.buffer[held:])
-		text := o.buffer[:held+n]
-		held = 0
-		complete := false
-		if o.marked.Load() {
-			before, after, found := bytes.Cut(text, o.mark)
-			if complete = found; found {
-				text = append(before, after...) // what a process left behind wrote after the mark
-			} else {
-				held = overlap(text, o.mark)
-				text = text[:len(text)-held]
-			}
+		n, err := r.Read(buffer)
+		if n > 0 && failed == nil {
+			_, failed = log.Write(buffer[:n])
 		}
-		if failed == nil && len(text) > 0 {
-			_, failed = o.to.Write(text)
-		}
-		if complete {
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
 			return failed
-		}
-		if err != nil {
+		case err != nil:
 			return errors.Join(failed, fmt.Errorf("read the output: %w", err))
 		}
-		if held > 0 {
-			copy(o.buffer, o.mark[:held])
-		}
 	}
 }
 
-// overlap is the length of the longest end of text that is a beginning of mark.
-func overlap(text, mark []byte) int {
-	for n := min(len(text), len(mark)-1); n > 0; n-- {
-		if bytes.HasSuffix(text, mark[:n]) {
-			return n
-		}
+// ended waits for the end of the output, or for so long.
+func (o *output) ended(patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-o.done:
+		return o.err
+	case <-timer.C:
+		return nil
 	}
-	return 0
 }
 
-func (o *output) close() error {
-	o.buffer = nil
-	return errors.Join(o.r.Close(), o.w.Close())
-}
+// discard closes an output that nobody writes to.
+func (o *output) discard() { _ = errors.Join(o.r.Close(), o.w.Close()) }

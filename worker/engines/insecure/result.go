@@ -35,9 +35,15 @@ func (r *result) absolute(path string) string {
 	return filepath.Join(r.dir, path)
 }
 
-// open opens a regular file, and nothing that could block: what the path is may have changed
-// since somebody looked, so it is opened without waiting and looked at then.
+// open opens a regular file, and no device or pipe: opening one may have effects or wait. What the
+// path is may have changed since it was looked at, so it is opened without waiting and looked
+// at again.
 func open(path string) (engines.File, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err //nolint:wrapcheck // names the file
+	} else if !info.Mode().IsRegular() {
+		return nil, engines.ErrWrongKind
+	}
 	file, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
 		if isDevice(err) {

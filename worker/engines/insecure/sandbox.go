@@ -16,9 +16,10 @@ import (
 type sandbox struct {
 	run      *task.Run
 	tree     *proc.Tree
-	output   *output
 	env      []string
 	commands []command
+	outputs  []*output // of commands that were started
+	copying  sync.WaitGroup
 
 	once    sync.Once
 	aborted chan struct{} // closed by Kill
@@ -40,16 +41,29 @@ func (s *sandbox) execute() {
 			break
 		}
 	}
+	s.leave()
+	s.status.Duration = time.Since(begin)
+}
+
+// leave ends what the commands left behind, and takes what it still had to say.
+func (s *sandbox) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.tree.Kill(ctx, 0); err != nil && s.err == nil {
 		s.err = fmt.Errorf("insecure: end what the commands left behind: %w", err)
 	}
-	if err := s.output.close(); err != nil && s.err == nil {
-		s.err = fmt.Errorf("insecure: %w", err)
+	for _, o := range s.outputs {
+		_ = o.r.SetReadDeadline(time.Now().Add(farewell)) // it may be closed
 	}
-	s.status.Duration = time.Since(begin)
+	s.copying.Wait()
+	for _, o := range s.outputs {
+		if o.err != nil && s.err == nil {
+			s.err = lost(o.err)
+		}
+	}
 }
+
+func lost(err error) error { return task.Internal("the task's output could not be stored: %w", err) }
 
 // one runs one command and writes its footer.
 func (s *sandbox) one(i int, c command) (engines.Status, error) {
@@ -59,34 +73,41 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 	default:
 	}
 	begin := time.Now()
-	process, err := s.start(i, c)
+	process, output, err := s.start(i, c)
 	if err != nil {
 		s.run.Log.Error("System error executing command: %v", err)
 		return engines.Status{ExitCode: engines.ExitNotStarted, Reason: err.Error()}, nil
 	}
-	var state *os.ProcessState
-	var waiting error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		state, waiting = process.Wait()
-	}()
-	if err := s.output.follow(ended); err != nil {
-		return engines.Status{}, task.Internal("the task's output could not be stored: %w", err)
+	state, err := process.Wait()
+	wall := time.Since(begin)
+	if err != nil {
+		return engines.Status{}, fmt.Errorf("insecure: %w", err)
 	}
-	if waiting != nil {
-		return engines.Status{}, fmt.Errorf("insecure: %w", waiting)
+	if err := output.ended(linger); err != nil {
+		return engines.Status{}, lost(err)
 	}
-	return s.ended(time.Since(begin), state), nil
+	return s.ended(wall, state), nil
 }
 
-func (s *sandbox) start(i int, c command) (*proc.Process, error) {
+// start starts a command and has its output copied.
+func (s *sandbox) start(i int, c command) (*proc.Process, *output, error) {
 	spec, err := s.process(i, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	spec.Output = s.output.w
-	return s.tree.Start(spec)
+	o, err := newOutput()
+	if err != nil {
+		return nil, nil, err
+	}
+	spec.Output = o.w
+	process, err := s.tree.Start(spec)
+	if err != nil {
+		o.discard()
+		return nil, nil, err
+	}
+	o.follow(&s.copying, s.run.Log)
+	s.outputs = append(s.outputs, o)
+	return process, o, nil
 }
 
 // ended writes the footer of a command and says how it ended; state is nil for a command that
