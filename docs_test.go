@@ -19,6 +19,7 @@ import (
 	"github.com/workerkit/workerkit/providers/standalone"
 	"github.com/workerkit/workerkit/providers/static"
 	"github.com/workerkit/workerkit/runner/config"
+	workerconfig "github.com/workerkit/workerkit/worker/config"
 )
 
 // block is one fenced block of the documentation.
@@ -104,7 +105,7 @@ func check(t *testing.T, b block, schema *jsonschema.Schema) (kind string, err e
 	case has("worker"):
 		return "runner configuration", checkRunner(t, b.text, "")
 	case has("accessToken"):
-		return "worker configuration", nil
+		return "worker configuration", checkWorker(t, b.text)
 	case has("providerInfo"), has("providerId"):
 		return "worker-manager's", nil
 	default:
@@ -161,6 +162,16 @@ func checkRunner(t *testing.T, runner, provider string) error {
 	if err == nil && len(warnings) > 0 {
 		err = fmt.Errorf("warnings: %s", strings.Join(warnings, "; "))
 	}
+	return err
+}
+
+func checkWorker(t *testing.T, text string) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := workerconfig.Load(file)
 	return err
 }
 

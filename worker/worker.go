@@ -13,7 +13,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -30,7 +30,7 @@ type Run interface {
 	Abort(cause error)
 }
 
-// Deps are what the loop works with.
+// Deps are what the loop works with. The functions that have no context must not block for long.
 type Deps struct {
 	Logger   *slog.Logger
 	Capacity int
@@ -44,12 +44,16 @@ type Deps struct {
 	NewRun func(tc.Claim) Run
 	// Terminate asks worker-manager whether this worker should end; nil without start-worker.
 	Terminate func(ctx context.Context) bool
-	// Room makes sure that there is space for a task; idle tells whether none runs.
-	Room func(idle bool) error
-	// Changed is told the ids of the running tasks; it must not block for long.
+	// Sweep deletes what an earlier worker left; it runs beside the rest.
+	Sweep func()
+	// Room makes sure that there is space for a task.
+	Room func() error
+	// Changed is told the ids of the running tasks.
 	Changed func(taskIDs []string)
-	// Resolved is told of each run that has ended.
+	// Resolved is told of each run that has ended, from the run's goroutine.
 	Resolved func(c tc.Claim, o taskrun.Outcome)
+	// Quiet is called when nothing has run for a moment after a task.
+	Quiet func()
 }
 
 // End says why the loop ended.
@@ -60,212 +64,156 @@ const (
 	EndEnough     End = iota // numberOfTasksToRun were run
 	EndIdle                  // no task for too long
 	EndTerminated            // worker-manager said so
-	EndDrained               // somebody asked, by Drain
+	EndDrained               // somebody asked, by Drain or Stop
 	EndNoRoom                // there is no space for a task, and nothing to delete
 )
 
-// Worker is the loop. Make it with New; call Run once, Drain at any time.
+// Worker is the loop. Make it with New; call Run once, Drain and Stop at any time.
 type Worker struct {
 	deps   Deps
-	drains chan bool // finish tasks?
+	wishes wishes
 
 	running  map[string]Run
 	finished chan string
+	cleaned  chan struct{}
+	cleaning int         // runs that have ended and leave things to delete, and Sweep
+	answers  chan answer // has room for one, as nobody waits for it at the end
+	asking   bool
+	leaving  bool // asking, and no task is claimed before the answer
 	polls    chan poll
-	polling  bool
+	polling  context.CancelFunc // nil when no poll is in flight
 	draining bool
 	end      End
 	failures int       // polls in a row that brought nothing at once
 	notTill  time.Time // no poll before this
 	active   time.Time // when there last was a task
 	asked    time.Time // when worker-manager was last asked
-	cleaning sync.WaitGroup
+	quiet    time.Time // when Quiet is due; zero when it is not
+	owned    sync.WaitGroup
 }
 
-// poll is what a claimWork brought.
-type poll struct {
-	claims    []tc.Claim
-	err       error
-	took      time.Duration
-	terminate bool
-}
+// quietAfter is how long nothing must run before Quiet is called.
+const quietAfter = time.Second
 
 // New makes a worker.
 func New(d Deps) *Worker {
 	return &Worker{
-		deps: d, drains: make(chan bool, 1), running: map[string]Run{},
-		finished: make(chan string), polls: make(chan poll), active: time.Now(),
-	}
-}
-
-// Drain makes the worker end: it claims no more, and the running tasks are finished or, if not
-// finish, resolved as worker-shutdown at once. Only the first call counts.
-func (w *Worker) Drain(finish bool) {
-	select {
-	case w.drains <- finish:
-	default:
+		deps: d, wishes: newWishes(), running: map[string]Run{},
+		finished: make(chan string), cleaned: make(chan struct{}),
+		answers: make(chan answer, 1), polls: make(chan poll), active: time.Now(),
 	}
 }
 
 // Run claims and runs tasks until there is a reason to end; it returns when all that it
 // started has ended. When ctx ends, runs are given up without a report.
 func (w *Worker) Run(ctx context.Context) End {
-	defer w.cleaning.Wait()
+	defer w.owned.Wait()
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	w.clean(w.deps.Sweep)
+	gone := ctx.Done()
 	for {
+		w.obey()
 		w.consider(ctx)
-		if w.draining && len(w.running) == 0 && !w.polling {
+		if w.draining && len(w.running) == 0 && w.polling == nil && w.cleaning == 0 {
 			return w.end
 		}
-		wake := time.NewTimer(max(time.Until(w.notTill), 0))
-		if w.polling || w.draining || w.free() == 0 {
-			wake.Stop()
-		}
+		wake, stop := w.alarm()
 		select {
 		case p := <-w.polls:
 			w.polled(ctx, p)
 		case id := <-w.finished:
-			delete(w.running, id)
-			w.active = time.Now()
-			w.changed()
-		case finish := <-w.drains:
-			w.drain(EndDrained, finish)
-		case <-wake.C:
+			w.ended(id)
+		case <-w.cleaned:
+			w.cleaning--
+		case a := <-w.answers:
+			w.answered(a)
+		case <-w.wishes.news:
+		case <-gone:
+			gone = nil
+			w.Stop()
+		case <-wake:
+			w.rest()
 		}
-		wake.Stop()
+		stop()
+	}
+}
+
+// alarm fires when there is something to do though nothing has happened: the next poll after
+// a wait, or Quiet.
+func (w *Worker) alarm() (wake <-chan time.Time, stop func()) {
+	var next time.Time
+	if w.mayPoll() && w.free() > 0 {
+		next = w.notTill
+	}
+	if !w.quiet.IsZero() && (next.IsZero() || w.quiet.Before(next)) {
+		next = w.quiet
+	}
+	if next.IsZero() {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Until(next))
+	return timer.C, func() { timer.Stop() }
+}
+
+// rest calls Quiet when it is due.
+func (w *Worker) rest() {
+	if !w.quiet.IsZero() && !time.Now().Before(w.quiet) {
+		w.quiet = time.Time{}
+		w.owned.Go(w.deps.Quiet)
 	}
 }
 
 // free is how many more tasks may run now.
 func (w *Worker) free() int { return min(w.deps.Capacity, w.deps.Remaining()) - len(w.running) }
 
-// consider starts a poll if one is due, or ends the worker that has run all its tasks.
-func (w *Worker) consider(ctx context.Context) {
-	if w.draining || w.polling {
-		return
-	}
-	if w.deps.Remaining() <= 0 {
-		w.drain(EndEnough, true)
-		return
-	}
-	free := w.free()
-	if free <= 0 || time.Now().Before(w.notTill) {
-		return
-	}
-	if err := w.deps.Room(len(w.running) == 0); err != nil {
-		w.deps.Logger.Error("no task is claimed", "error", err)
-		if len(w.running) == 0 {
-			w.drain(EndNoRoom, true)
-			return
-		}
-		w.notTill = time.Now().Add(noRoomWait)
-		return
-	}
-	w.polling = true
-	ask := w.deps.Terminate != nil && time.Since(w.asked) >= askEvery
-	if ask {
-		w.asked = time.Now()
-	}
-	w.cleaning.Go(func() { w.polls <- w.poll(ctx, free, ask) })
-}
-
-const (
-	// noRoomWait is how long a worker without space waits while a task runs that may free some.
-	noRoomWait = 10 * time.Second
-	// askEvery bounds how often worker-manager is asked whether the worker should end.
-	askEvery = 20 * time.Second
-	// atOnce is how quickly an empty reply comes from a service that does not wait.
-	atOnce = time.Second
-	// pollTimeout ends a poll that the service has forgotten; it waits for 20 s itself.
-	pollTimeout = 50 * time.Second
-)
-
-// poll makes one claimWork and, beside it, asks whether the worker should end.
-func (w *Worker) poll(ctx context.Context, tasks int, ask bool) (p poll) {
-	var asking sync.WaitGroup
-	if ask {
-		asking.Go(func() { p.terminate = w.deps.Terminate(ctx) })
-	}
-	begin := time.Now()
-	ctx, done := context.WithTimeout(ctx, pollTimeout)
-	defer done()
-	claims, err := w.deps.Claim(ctx, tasks)
-	took := time.Since(begin)
-	asking.Wait()
-	p.claims, p.err, p.took = claims, err, took
-	return p
-}
-
-// polled starts what a poll brought, or decides when to poll again.
-func (w *Worker) polled(ctx context.Context, p poll) {
-	w.polling = false
-	for _, c := range p.claims {
-		w.start(ctx, c)
-	}
-	if p.terminate && !w.draining {
-		w.drain(EndTerminated, true)
-	}
-	switch {
-	case p.err != nil:
-		w.deps.Logger.Warn("claimWork failed; if its reply was lost, a claim may be lost until it expires", "error", p.err)
-		w.backOff()
-	case len(p.claims) == 0 && p.took < atOnce:
-		w.backOff()
-	default:
-		w.failures = 0
-	}
-	if idle := time.Since(w.active); len(w.running) == 0 && w.deps.Idle > 0 && idle >= w.deps.Idle && !w.draining {
-		w.idle(ctx)
-	}
-}
-
-// idle ends a worker that has had no task for long, unless worker-manager wants it to stay.
-func (w *Worker) idle(ctx context.Context) {
-	if w.deps.Terminate != nil && !w.deps.Terminate(ctx) {
-		w.active = time.Now()
-		return
-	}
-	w.drain(EndIdle, true)
-}
-
-// backOff waits longer after each failure: 1 to 2 s, then 2 to 4, up to a minute.
-func (w *Worker) backOff() {
-	step := time.Second << min(w.failures, 5)
-	w.failures++
-	w.notTill = time.Now().Add(step + time.Duration(rand.Int64N(int64(step))))
-}
-
 // start begins a run. One that came while draining is handed back.
 func (w *Worker) start(ctx context.Context, c tc.Claim) {
 	run := w.deps.NewRun(c)
 	id := fmt.Sprintf("%s/%d", c.TaskID, c.RunID)
 	w.running[id] = run
-	w.active = time.Now()
+	w.active, w.quiet = time.Now(), time.Time{}
 	w.changed()
 	if w.draining {
 		run.Abort(errShutdown())
 	}
-	w.cleaning.Go(func() {
-		outcome := run.Run(ctx)
-		w.deps.Resolved(c, outcome)
+	w.owned.Go(func() {
+		w.deps.Resolved(c, w.outcome(ctx, run))
 		w.finished <- id
 		run.Clean(context.WithoutCancel(ctx))
+		w.cleaned <- struct{}{}
 	})
 }
 
-func errShutdown() error { return task.Shutdown("the worker is going away; the queue tries the task again") }
+// outcome keeps the worker alive when a run's own code panics: its claim expires.
+func (w *Worker) outcome(ctx context.Context, run Run) (o taskrun.Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.deps.Logger.Error("panic", "taskId", run.TaskID(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			o.Err = task.Internal("the worker failed")
+		}
+	}()
+	return run.Run(ctx)
+}
 
-// drain makes the worker end for this reason. A later reason does not change the first, but
-// a request not to finish does abort the tasks.
-func (w *Worker) drain(end End, finish bool) {
-	if !w.draining {
-		w.draining, w.end = true, end
+// ended frees the slot of a run, which goes on deleting what it leaves.
+func (w *Worker) ended(id string) {
+	delete(w.running, id)
+	w.cleaning++
+	w.active = time.Now()
+	if len(w.running) == 0 {
+		w.quiet = w.active.Add(quietAfter)
 	}
-	if finish {
-		return
-	}
-	for _, run := range w.running {
-		run.Abort(errShutdown())
-	}
+	w.changed()
+}
+
+// clean runs fn, which deletes things, beside the loop.
+func (w *Worker) clean(fn func()) {
+	w.cleaning++
+	w.owned.Go(func() {
+		fn()
+		w.cleaned <- struct{}{}
+	})
 }
 
 func (w *Worker) changed() {

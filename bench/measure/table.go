@@ -9,7 +9,7 @@ import (
 )
 
 // Row prints a row of the table: what, the figure, and how it varied or what to compare.
-func Row(what, figure, note string) { fmt.Printf("%-46s %12s   %s\n", what, figure, note) }
+func Row(what, figure, note string) { fmt.Printf("%-54s %10s   %s\n", what, figure, note) }
 
 // Spread prints a row with the median of values and their 10th and 90th percentile.
 func Spread[T cmp.Ordered](what string, values []T, show func(T) string) {

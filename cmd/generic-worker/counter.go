@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/workerkit/workerkit/internal/private"
 )
 
 // counterFile counts resolved tasks over restarts, in the working directory.
@@ -52,7 +54,7 @@ func (c *counter) add() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.resolved++
-	if err := os.WriteFile(counterFile, []byte(strconv.Itoa(c.resolved)), 0o600); err != nil {
+	if err := private.WriteFast(counterFile, []byte(strconv.Itoa(c.resolved))); err != nil {
 		return fmt.Errorf("save the number of resolved tasks: %w", err)
 	}
 	return nil

@@ -3,21 +3,17 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
-	"github.com/workerkit/workerkit/internal/protocol"
-	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/version"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
-
-func credentials(m protocol.Message) *tc.Credentials {
-	return &tc.Credentials{ClientID: m.ClientID, AccessToken: secret.New(m.AccessToken), Certificate: secret.New(m.Certificate)}
-}
 
 // header is how each task's log begins.
 func (p *program) header() string {
@@ -61,39 +57,51 @@ func (p *program) changed(taskIDs []string) {
 func (p *program) remember(claim tc.Claim) {
 	if p.config.EnableMetadata {
 		p.write("generic-worker-metadata.json", map[string]string{
-			"lastTaskUrl": p.config.RootURL + "/tasks/" + claim.TaskID + "/runs/" + jsonNumber(claim.RunID),
+			"lastTaskUrl": fmt.Sprintf("%s/tasks/%s/runs/%d", strings.TrimSuffix(p.config.RootURL, "/"), claim.TaskID, claim.RunID),
 		})
 	}
 }
 
-func jsonNumber(n int64) string {
-	text, _ := json.Marshal(n) // always encodes
-	return string(text)
-}
-
 func (p *program) write(path string, value any) {
-	data, err := json.Marshal(value)
-	if err == nil {
-		err = os.WriteFile(path, append(data, '\n'), 0o644) //nolint:gosec // for whoever looks after the machine; no secret
-	}
-	if err != nil {
+	if err := publish(path, value); err != nil {
 		p.logger.Warn("a file for the machine's keeper was not written", "error", err)
 	}
 }
 
-// leftovers lists the task directories of a worker that ended without cleaning up.
-func leftovers(tasksDir string) []string {
-	found, err := filepath.Glob(filepath.Join(tasksDir, "task_*"))
+// publish replaces a file that everybody may read, and that holds no secret. The folder may be
+// everybody's: what somebody else has put at path is neither followed nor written to.
+func publish(path string, value any) (err error) {
+	data, err := json.Marshal(value)
 	if err != nil {
-		return nil // only a bad pattern
+		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	return found
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = file.Write(append(data, '\n'))
+	err = errors.Join(err, file.Chmod(0o644), file.Close()) //nolint:gosec // for whoever looks after the machine
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(file.Name()))
+	}
+	return nil
 }
 
-func (p *program) removeAll(dirs []string) {
-	for _, dir := range dirs {
-		if err := taskrun.RemoveDir(dir); err != nil {
-			p.logger.Warn("an old task directory is left", "error", err)
+// sweep returns what removes the task directories of a worker that ended without cleaning up.
+// Which they are is known before the first task makes its own.
+func (p *program) sweep(tasksDir string) func() {
+	if !p.config.CleanUpTaskDirs {
+		return func() {}
+	}
+	left, _ := filepath.Glob(filepath.Join(tasksDir, "task_*")) // fails for a bad pattern only
+	return func() {
+		for _, dir := range left {
+			if err := taskrun.RemoveDir(dir); err != nil {
+				p.logger.Warn("an old task directory is left", "error", err)
+			}
 		}
 	}
 }

@@ -45,10 +45,10 @@ const (
 	exitStatusUnknown = 84
 )
 
-func main() { os.Exit(command(os.Args, os.Stdout, os.Stderr)) }
+func main() { os.Exit(command(os.Args, os.Stdout, os.Stderr, powerOff)) }
 
-// command is main without the process: it returns the exit code.
-func command(args []string, stdout, stderr io.Writer) int {
+// command is main without the process: it returns the exit code. off shuts the machine down.
+func command(args []string, stdout, stderr io.Writer, off func(why string) error) int {
 	if len(args) < 2 {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
@@ -67,7 +67,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, usage)
 		return 0
 	case "run":
-		return runCommand(flags, args, stdout, stderr)
+		return runCommand(flags, args, stdout, stderr, off)
 	case "show-payload-schema":
 		return showSchema(stdout, stderr)
 	case "new-ed25519-keypair":
@@ -87,7 +87,7 @@ func versionText() string {
 	return text
 }
 
-func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
+func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, off func(why string) error) int {
 	var o options
 	flags.StringVar(&o.config, "config", "generic-worker.config", "")
 	flags.BoolVar(&o.withRunner, "with-worker-runner", false, "")
@@ -98,7 +98,7 @@ func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) in
 		}
 		return exitUsage
 	}
-	return run(o, stdout, stderr)
+	return run(o, stdout, stderr, off)
 }
 
 func showSchema(stdout, stderr io.Writer) int {

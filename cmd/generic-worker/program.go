@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strconv"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,7 +17,6 @@ import (
 	"github.com/workerkit/workerkit/internal/protocol"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
-	"github.com/workerkit/workerkit/internal/version"
 	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -33,13 +29,13 @@ type program struct {
 	logger      *slog.Logger
 	sink        *sink
 	credentials atomic.Pointer[tc.Credentials]
-	runner      io.Reader      // nil without a runner
-	conn        *protocol.Conn // nil without a runner
+	runner      *runner // nil without one
+	powerOff    func(why string) error
 	client      *tc.Client
 	engine      engines.Engine
 	worker      *worker.Worker
 	metrics     metrics
-	interrupted atomic.Bool
+	firstSignal atomic.Pointer[os.Signal]
 }
 
 func (p *program) source() tc.Credentials { return *p.credentials.Load() }
@@ -87,10 +83,7 @@ func (p *program) run() (int, error) {
 			p.logger.Error("the payload schema", "error", err)
 		}
 	})
-	if c.CleanUpTaskDirs {
-		left := leftovers(tasksDir)
-		background.Go(func() { p.removeAll(left) })
-	}
+	p.changed(nil) // of a worker that did not end well
 	runs := taskrun.Deps{
 		Client: p.client, Engine: p.engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
 		TasksDir: tasksDir, Header: p.header(), Grace: time.Duration(c.Workerkit.KillGraceSecs) * time.Second, CleanUp: c.CleanUpTaskDirs,
@@ -115,7 +108,9 @@ func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worke
 			p.logger.Info("claimed a task", "taskId", claim.TaskID, "runId", claim.RunID)
 			return taskrun.New(runs, claim)
 		},
-		Room:    func(bool) error { return room(tasksDir, uint64(c.RequiredDiskSpaceMegabytes)<<20) },
+		Sweep:   p.sweep(tasksDir),
+		Quiet:   debug.FreeOSMemory,
+		Room:    func() error { return room(tasksDir, uint64(c.RequiredDiskSpaceMegabytes)<<20) },
 		Changed: p.changed,
 		Resolved: func(claim tc.Claim, o taskrun.Outcome) {
 			p.metrics.event("taskFinish", time.Now(), claim.TaskID, claim.RunID)
@@ -126,7 +121,7 @@ func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worke
 			p.remember(claim)
 		},
 	}
-	if p.conn != nil {
+	if p.runner != nil {
 		manager := p.client.WithPolicy(retry.Policy{Total: time.Nanosecond}).WorkerManager(p.source)
 		d.Terminate = func(ctx context.Context) bool {
 			terminate, reason, err := manager.ShouldTerminate(ctx, p.name())
@@ -147,48 +142,42 @@ func (p *program) listen() (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ended := make(chan struct{})
-	var listeners sync.WaitGroup
-	listeners.Go(func() {
+	var gone <-chan struct{}
+	if p.runner != nil {
+		gone = p.runner.gone
+		p.runner.listen(p.obey)
+	}
+	var listener sync.WaitGroup
+	listener.Go(func() {
 		for {
 			select {
 			case <-ended:
 				return
 			case s := <-signals:
-				p.logger.Info("stopping", "signal", s.String())
-				if s == os.Interrupt {
-					p.interrupted.Store(true)
-				}
-				p.worker.Drain(s == os.Interrupt)
+				p.signalled(s)
+			case <-gone:
+				gone = nil
+				p.logger.Warn("the runner has gone; ending", "error", p.runner.err)
+				p.worker.Drain(false)
 			}
 		}
 	})
-	if p.conn != nil {
-		p.sink.through(p.conn)
-		go p.obey() // ends with the process: a read of standard input cannot be ended
-	}
 	return func() {
 		signal.Stop(signals)
 		close(ended)
-		listeners.Wait()
+		listener.Wait()
 	}
 }
 
-// obey does what the runner says. When the runner goes away, the worker ends.
-func (p *program) obey() {
-	err := p.conn.Read(p.runner, func(m protocol.Message) {
-		switch m.Type {
-		case protocol.GracefulTermination:
-			p.logger.Info("the runner wants this worker to end")
-			p.worker.Drain(m.FinishTasks != nil && *m.FinishTasks)
-		case protocol.NewCredentials:
-			p.credentials.Store(credentials(m))
-			p.logger.Info("got new credentials")
-		default:
-			p.logger.Warn("the runner sent a message that this worker does not know", "type", m.Type)
-		}
-	}, func(string) {})
-	p.logger.Warn("the runner has gone; ending", "error", err)
-	p.worker.Drain(false)
+// signalled ends the worker: SIGTERM aborts the tasks, an interrupt lets them finish, and a
+// second signal is from somebody in a hurry.
+func (p *program) signalled(s os.Signal) {
+	p.logger.Info("stopping", "signal", s.String())
+	if !p.firstSignal.CompareAndSwap(nil, &s) {
+		p.worker.Stop()
+		return
+	}
+	p.worker.Drain(s == os.Interrupt)
 }
 
 // exit says with which code the program ends, after what the end asks for.
@@ -201,12 +190,12 @@ func (p *program) exit(end worker.End) (int, error) {
 		p.logger.Info("no task for too long")
 		return exitIdle, p.shutdown(c.ShutdownMachineOnIdle, "idle")
 	case worker.EndTerminated:
-		return exitTerminated, p.shutdown(true, "worker-manager said so")
+		// Without the runner's help it is the machine's owner who decides that it may go.
+		return exitTerminated, p.shutdown(p.runner.can(protocol.Shutdown) || c.ShutdownMachineOnIdle, "worker-manager said so")
 	case worker.EndNoRoom:
-		return exitInternal, errors.Join(errors.New("there is not enough disk space for a task (see requiredDiskSpaceMegabytes)"),
-			p.shutdown(c.ShutdownMachineOnInternalError, "internal error"))
+		return exitInternal, errors.New("there is not enough disk space for a task (see requiredDiskSpaceMegabytes)")
 	default:
-		if p.interrupted.Load() {
+		if s := p.firstSignal.Load(); s != nil && *s == os.Interrupt {
 			return exitInterrupted, nil
 		}
 		return exitDrained, nil
@@ -219,35 +208,8 @@ func (p *program) shutdown(wanted bool, why string) error {
 		return nil
 	}
 	p.metrics.event("instanceShutdown", time.Now(), "", 0)
-	if p.conn != nil && p.conn.Agreed(protocol.Shutdown) {
-		return p.conn.Send(protocol.Message{Type: protocol.Shutdown})
+	if p.runner.can(protocol.Shutdown) {
+		return p.runner.conn.Send(protocol.Message{Type: protocol.Shutdown})
 	}
-	return powerOff("generic-worker: " + why)
-}
-
-// report tells worker-manager, through the runner, why the worker ends.
-func (p *program) report(problem error) {
-	if p.conn == nil || !p.conn.Agreed(protocol.ErrorReport) {
-		return
-	}
-	c := p.config
-	extra, err := json.Marshal(map[string]string{
-		"GOARCH": runtime.GOARCH, "GOOS": runtime.GOOS, "engine": p.engineName(), "gwVersion": version.String(), "gwRevision": version.Revision(),
-		"instanceType": c.InstanceType, "provisionerId": c.ProvisionerID, "rootURL": c.RootURL, "workerGroup": c.WorkerGroup,
-		"workerId": c.WorkerID, "workerType": c.WorkerType, "cleanUpTaskDirs": strconv.FormatBool(c.CleanUpTaskDirs),
-		"headlessTasks": strconv.FormatBool(c.HeadlessTasks), "capacity": strconv.Itoa(int(c.Capacity)),
-	})
-	if err == nil {
-		err = p.conn.Send(protocol.Message{Type: protocol.ErrorReport, Kind: "worker-error", Title: "generic-worker error", Description: problem.Error(), Extra: extra})
-	}
-	if err != nil {
-		p.logger.Warn("the error was not reported", "error", err)
-	}
-}
-
-func (p *program) engineName() string {
-	if p.engine == nil {
-		return ""
-	}
-	return p.engine.Name()
+	return p.powerOff("generic-worker: " + why)
 }

@@ -3,6 +3,7 @@
 package proc
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 // The whole life of a tree with a command that does nothing, which every task pays.
 func BenchmarkNoOp(b *testing.B) {
-	trees := New(discard())
+	trees := New(slog.New(slog.DiscardHandler))
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		b.Fatal(err)

@@ -216,3 +216,77 @@ func TestOwnSessionIsLeftAlone(t *testing.T) {
 		t.Error("a process of the worker's own died with a task")
 	}
 }
+
+// The processes of all trees are children of this one: whoever looks after one tree must not
+// take the exit status of another tree's command away.
+func TestExitStatusIsNotStolen(t *testing.T) {
+	trees := New(discard())
+	busy, p, _ := start(t, trees, "sleep 1000")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				busy.members()
+			}
+		}
+	}()
+	for i := range 50 {
+		_, quick, _ := start(t, trees, "exit "+strconv.Itoa(i+1))
+		if code := wait(t, quick).ExitCode(); code != i+1 {
+			t.Errorf("exit code %d, want %d", code, i+1)
+		}
+	}
+	close(stop)
+	<-stopped
+	if err := busy.Kill(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, p)
+}
+
+func TestOrphansAreReapedWhileTheTreeLives(t *testing.T) {
+	tree, p, _ := start(t, New(discard()), `(sh -c 'echo $$ > pids' &); sleep 1000`)
+	orphan := pids(t, filepath.Join(tree.dir, "pids"), 1)[0]
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		tree.members()
+		if _, there := inspect(orphan); !there {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d has ended and is a zombie still", orphan)
+		}
+	}
+	if !alive(p.cmd.Process.Pid) {
+		t.Error("the command ended with what it left")
+	}
+	go p.Wait() // the tree is killed with the test
+}
+
+func TestCloseTwice(t *testing.T) {
+	tree, p, _ := start(t, New(discard()), "true")
+	wait(t, p)
+	if err := errors.Join(tree.Kill(t.Context(), 0), tree.Close(), tree.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := tree.Start(Command{Path: "/bin/true", Args: []string{"true"}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed tree took another command: %v", err)
+	}
+}
+
+func TestKillEndsWithItsContext(t *testing.T) {
+	tree, p, _ := start(t, New(discard()), `trap "" TERM; echo $$ > pids; while :; do sleep 1000; done`)
+	pids(t, filepath.Join(tree.dir, "pids"), 1)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("no more time")
+	time.AfterFunc(20*time.Millisecond, func() { cancel(cause) })
+	if err := tree.Kill(ctx, time.Minute); err != nil && !errors.Is(err, cause) {
+		t.Errorf("Kill returned %v, not what ended its context", err)
+	}
+	if state := wait(t, p); state.Success() {
+		t.Errorf("the command ended well: %v", state)
+	}
+}

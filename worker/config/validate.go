@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"math"
+	"net/url"
 	"strings"
 )
 
@@ -21,8 +23,16 @@ func (c *Config) Validate() error {
 	} {
 		add(k.value == "", "%s must be set", k.name)
 	}
-	add(c.RootURL != "" && !strings.HasPrefix(c.RootURL, "http://") && !strings.HasPrefix(c.RootURL, "https://"),
-		"rootURL must begin with https:// (or http://)")
+	add(c.RootURL != "" && !isRoot(c.RootURL), "rootURL must be https:// (or http://) and a host, without a user or a query")
+	for _, k := range []struct{ name, value string }{{"workerGroup", c.WorkerGroup}, {"workerId", c.WorkerID}} {
+		add(k.value != "" && !isName(k.value), "%s must have 1 to 38 letters, digits, - or _", k.name)
+	}
+	for _, k := range []struct {
+		name  string
+		value uint
+	}{{"idleTimeoutSecs", c.IdleTimeoutSecs}, {"numberOfTasksToRun", c.NumberOfTasksToRun}, {"requiredDiskSpaceMegabytes", c.RequiredDiskSpaceMegabytes}, {"workerkit.killGraceSecs", c.Workerkit.KillGraceSecs}} {
+		add(k.value > math.MaxInt32, "%s must be at most %d", k.name, math.MaxInt32)
+	}
 	add(c.Capacity == 0, "capacity must be at least 1")
 	add(c.LoopbackAudioDeviceNumber > 31, "loopbackAudioDeviceNumber must be at most 31")
 	add(c.D2GConfig.EnableD2G, "d2gConfig.enableD2G cannot be true: this worker runs no docker-worker payloads yet; run them with another worker, or set it to false")
@@ -33,6 +43,19 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+func isRoot(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isName tells whether the queue takes a text as the name of a worker or a group of them.
+func isName(text string) bool {
+	const most = 38
+	return len(text) <= most && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
 }
 
 // portsPerSlot is how far apart the public program puts the ports of two slots.

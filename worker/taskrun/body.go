@@ -50,31 +50,22 @@ func (r *Runner) body(ctx context.Context) {
 	log.Info("%s", r.deps.Header)
 	log.Info("Task ID: %s", r.claim.TaskID)
 	log.Info("=== Task Starting ===")
-	begin := r.deps.Now()
 	r.first.set(r.validate())
 	r.first.set(r.makeHooks())
-	result := r.commands(ctx)
-	if result != nil {
-		log.Info("=== Task Finished ===")
-		log.Info("Task Duration: %s", r.deps.Now().Sub(begin))
-	}
-	r.stopped(ctx, result)
-	if err := r.first.get(); err != nil && !errors.Is(err, errSaid) {
+	r.stopped(ctx, r.commands(ctx))
+	if err := r.first.get(); err != nil {
 		log.Error("%v", err)
 	}
 	if _, err := log.Close(); err != nil {
 		r.first.set(task.Internal("the log could not be stored: %w", err))
 	}
-	r.together(func(h hook) error {
+	r.together(r.first.set, func(h hook) error {
 		if f, ok := h.hooks.(plugins.Finisher); ok {
 			return f.Finish(ctx)
 		}
 		return nil
 	})
 }
-
-// errSaid marks an error whose text is in the log already.
-var errSaid = errors.New("see above")
 
 // validate checks the payload and gives it to the run.
 func (r *Runner) validate() error {
@@ -116,7 +107,7 @@ func (r *Runner) makeHooks() error {
 
 // commands prepares, starts and awaits the commands. The result is nil when none were started.
 func (r *Runner) commands(ctx context.Context) engines.Result {
-	if r.first.get() != nil {
+	if r.first.get() != nil || r.wasAborted() {
 		return nil
 	}
 	stopped := context.AfterFunc(ctx, func() { r.abort(context.Cause(ctx)) })
@@ -134,7 +125,7 @@ func (r *Runner) commands(ctx context.Context) engines.Result {
 		}
 		return nil
 	}
-	return r.execute(ctx, builder)
+	return r.execute(builder)
 }
 
 // wasAborted takes the cause of an abort as an error, if there was one.
@@ -146,17 +137,25 @@ func (r *Runner) wasAborted() bool {
 	return true
 }
 
+// fail notes an error of a stage that an abort ends: then the abort is what counts, as the
+// error is only what came of it.
+func (r *Runner) fail(err error) {
+	if err != nil && !r.wasAborted() {
+		r.first.set(err)
+	}
+}
+
 // prepare runs the plugins' Prepare and the engine's NewBuilder at the same time.
 func (r *Runner) prepare() engines.Builder {
 	var builder engines.Builder
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		r.first.set(r.guard(r.deps.Engine.Name(), func() (err error) {
+		r.fail(r.guard(r.deps.Engine.Name(), func() (err error) {
 			builder, err = r.deps.Engine.NewBuilder(r.aborted, r.run)
 			return err
 		}))
 	})
-	r.together(func(h hook) error {
+	r.together(r.fail, func(h hook) error {
 		if p, ok := h.hooks.(plugins.Preparer); ok {
 			return p.Prepare(r.aborted)
 		}
@@ -174,50 +173,80 @@ func (r *Runner) build(builder engines.Builder) {
 			continue
 		}
 		if err := r.guard(h.name, func() error { return b.Build(r.aborted, builder) }); err != nil {
-			r.first.set(err)
+			r.fail(err)
 			return
 		}
 	}
 }
 
 // execute starts the commands and waits for their end.
-func (r *Runner) execute(ctx context.Context, builder engines.Builder) engines.Result {
-	var sandbox engines.Sandbox
+func (r *Runner) execute(builder engines.Builder) engines.Result {
 	r.deps.Started(r.claim.TaskID, r.claim.RunID)
+	begin := r.deps.Now()
+	var sandbox engines.Sandbox
 	err := r.guard(r.deps.Engine.Name(), func() (err error) {
 		sandbox, err = builder.Start(r.aborted)
 		return err
 	})
 	if err != nil {
-		r.first.set(err)
+		r.fail(err)
 		return nil
 	}
-	for _, h := range r.hooks {
-		if s, ok := h.hooks.(plugins.Starter); ok {
-			if err := r.guard(h.name, func() error { return s.Started(r.aborted, sandbox) }); err != nil {
-				r.abort(err)
-				break
-			}
-		}
-	}
-	result, err := sandbox.Wait(r.aborted)
-	if r.aborted.Err() != nil {
-		r.wasAborted()
-		r.run.Log.Error("Aborting task...")
-		result, err = r.kill(sandbox)
-	}
-	r.first.set(err)
+	r.started(sandbox)
+	result := r.await(sandbox)
+	r.run.Log.Info("=== Task Finished ===")
+	r.run.Log.Info("Task Duration: %s", r.deps.Now().Sub(begin))
 	return result
 }
 
-// kill ends the commands, whatever becomes of the worker meanwhile.
+// started tells the plugins that the commands run.
+func (r *Runner) started(sandbox engines.Sandbox) {
+	for _, h := range r.hooks {
+		s, ok := h.hooks.(plugins.Starter)
+		if !ok {
+			continue
+		}
+		if err := r.guard(h.name, func() error { return s.Started(r.aborted, sandbox) }); err != nil {
+			r.abort(err)
+			return
+		}
+	}
+}
+
+// await waits for the commands, and ends them when the run is aborted before they have ended.
+func (r *Runner) await(sandbox engines.Sandbox) engines.Result {
+	result, err := r.wait(r.aborted, sandbox)
+	if err == nil {
+		return result
+	}
+	if r.wasAborted() {
+		r.run.Log.Error("Aborting task...")
+	}
+	r.first.set(err)
+	if result, err = r.kill(sandbox); err != nil {
+		r.logger.Error("the commands may not have been ended", "error", err)
+	}
+	return result
+}
+
+func (r *Runner) wait(ctx context.Context, sandbox engines.Sandbox) (result engines.Result, err error) {
+	err = r.guard(r.deps.Engine.Name(), func() (err error) {
+		result, err = sandbox.Wait(ctx)
+		return err
+	})
+	return result, err
+}
+
+// kill ends the commands, whatever becomes of the worker meanwhile. After a Wait that failed it
+// makes sure that nothing is left.
 func (r *Runner) kill(sandbox engines.Sandbox) (engines.Result, error) {
 	ctx, done := context.WithTimeout(context.Background(), r.deps.Grace+time.Minute)
 	defer done()
-	if err := sandbox.Kill(ctx, r.deps.Grace); err != nil {
-		return nil, task.Internal("the commands could not be ended: %w", err)
+	err := r.guard(r.deps.Engine.Name(), func() error { return sandbox.Kill(ctx, r.deps.Grace) })
+	if err != nil {
+		return nil, err
 	}
-	return sandbox.Wait(ctx)
+	return r.wait(ctx, sandbox)
 }
 
 // stopped lets the plugins look at the result, then frees it.
@@ -235,11 +264,11 @@ func (r *Runner) stopped(ctx context.Context, result engines.Result) {
 	}
 }
 
-// together calls fn for all hooks at the same time and waits.
-func (r *Runner) together(fn func(hook) error) {
+// together calls fn for all hooks at the same time, gives each error to failed, and waits.
+func (r *Runner) together(failed func(error), fn func(hook) error) {
 	var wg sync.WaitGroup
 	for _, h := range r.hooks {
-		wg.Go(func() { r.first.set(r.guard(h.name, func() error { return fn(h) })) })
+		wg.Go(func() { failed(r.guard(h.name, func() error { return fn(h) })) })
 	}
 	wg.Wait()
 }

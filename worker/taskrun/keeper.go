@@ -16,6 +16,8 @@ const (
 	reclaimAhead = 3 * time.Minute
 	// reclaimAgain is how soon a failed attempt is repeated.
 	reclaimAgain = 10 * time.Second
+	// reclaimTimeout bounds one attempt.
+	reclaimTimeout = 30 * time.Second
 	// reclaimLeast keeps a service that gives very short claims from being hammered.
 	reclaimLeast = time.Second
 )
@@ -39,31 +41,42 @@ func (k *keeper) credentials() tc.Credentials {
 // run prolongs the claim until ctx ends (then it returns nil) or the claim is lost. One failed
 // attempt is no reason to give up: it goes on until the claim has really ended.
 func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) error {
-	next := k.until.Add(-reclaimAhead)
-	if left := time.Until(k.until); left < 2*reclaimAhead {
-		next = time.Now().Add(max(left/2, reclaimLeast))
-	}
+	next := reclaimAt(k.until)
 	for {
 		if !sleepUntil(ctx, next) {
 			return nil
 		}
-		until, creds, err := queue.Reclaim(ctx)
+		until, creds, err := k.reclaim(ctx, queue)
 		switch {
 		case err == nil:
 			k.set(until, creds)
 			logger.Debug("reclaimed", "until", until)
-			next = until.Add(-min(reclaimAhead, time.Until(until)/2))
+			next = reclaimAt(until)
 			continue
 		case ctx.Err() != nil:
 			return nil
 		case tc.Status(err) == http.StatusConflict:
 			return fmt.Errorf("%w: %w", ErrLost, err)
-		case !time.Now().Round(0).Before(k.until):
+		case !time.Now().Round(0).Before(k.until.Round(0)):
 			return fmt.Errorf("%w: the claim expired: %w", ErrLost, err)
 		}
 		logger.Warn("the claim could not be prolonged; trying again", "until", k.until, "error", err)
-		next = time.Now().Add(min(reclaimAgain, max(time.Until(k.until), reclaimLeast)))
+		next = time.Now().Round(0).Add(min(reclaimAgain, max(k.until.Sub(time.Now().Round(0)), reclaimLeast)))
 	}
+}
+
+// reclaimAt is when a claim is to be prolonged: some time ahead of its end, or half-way there
+// when it is short.
+func reclaimAt(until time.Time) time.Time {
+	left := until.Round(0).Sub(time.Now().Round(0))
+	return time.Now().Round(0).Add(max(left-min(reclaimAhead, left/2), reclaimLeast))
+}
+
+// reclaim makes one attempt, which must not hang for longer than there is to lose.
+func (k *keeper) reclaim(ctx context.Context, queue tc.Run) (time.Time, tc.Credentials, error) {
+	ctx, done := context.WithTimeout(ctx, reclaimTimeout)
+	defer done()
+	return queue.Reclaim(ctx)
 }
 
 func (k *keeper) set(until time.Time, creds tc.Credentials) {

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/tc"
@@ -58,6 +61,8 @@ type Runner struct {
 	aborted context.Context //nolint:containedctx // ends when the run is aborted, which may be before Run
 	abort   context.CancelCauseFunc
 
+	reporting atomic.Bool
+
 	dir   string
 	run   *task.Run
 	hooks []hook
@@ -82,26 +87,38 @@ func (r *Runner) Abort(cause error) { r.abort(cause) }
 // Run takes the run to its resolution and returns when the queue has been told. When ctx ends
 // the worker gives up on the run.
 func (r *Runner) Run(ctx context.Context) Outcome {
-	ctx, giveUp := context.WithCancelCause(ctx)
+	working, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	keeping, stop := context.WithCancel(ctx)
-	kept := make(chan struct{})
-	go func() {
-		defer close(kept)
-		if err := r.keep.run(keeping, r.queue, r.logger); err != nil {
+	var keeper sync.WaitGroup
+	defer keeper.Wait()
+	defer stop()
+	keeper.Go(func() {
+		if err := r.keep.run(keeping, r.queue, r.logger); err != nil && !r.reporting.Load() {
 			r.first.set(err)
 			r.abort(err)
 			giveUp(err)
 		}
-	}()
-	if err := r.open(); err != nil {
-		r.first.set(task.Internal("the worker could not prepare the task: %w", err))
-	} else {
-		r.body(ctx)
+	})
+	if err := r.guard("the worker", func() error { return r.work(working) }); err != nil {
+		r.first.set(err)
 	}
-	stop()
-	<-kept
+	if err := context.Cause(working); err != nil {
+		return Outcome{Err: err}
+	}
+	// The claim is kept while the report is repeated, but a refusal no longer means much: the
+	// report may have come first.
+	r.reporting.Store(true)
 	return r.resolve(ctx)
+}
+
+// work is everything between the claim and the report.
+func (r *Runner) work(ctx context.Context) error {
+	if err := r.open(); err != nil {
+		return task.Internal("the worker could not prepare the task: %w", err)
+	}
+	r.body(ctx)
+	return nil
 }
 
 // open makes the task directory and the log.
@@ -127,10 +144,6 @@ func (r *Runner) open() error {
 func (r *Runner) resolve(ctx context.Context) Outcome {
 	err := r.first.get()
 	out := Outcome{Resolution: task.Resolve(err), Err: err}
-	if errors.Is(err, ErrLost) || ctx.Err() != nil {
-		out.Resolution = ""
-		return out
-	}
 	var report error
 	switch out.Resolution {
 	case task.Completed:
@@ -140,7 +153,11 @@ func (r *Runner) resolve(ctx context.Context) Outcome {
 	default:
 		report = r.queue.Exception(ctx, string(out.Resolution))
 	}
-	if report != nil {
+	switch {
+	case tc.Status(report) == http.StatusConflict:
+		out = Outcome{Err: fmt.Errorf("%w: %w", ErrLost, report)}
+		r.logger.Warn("the run was resolved by somebody else meanwhile", "error", report)
+	case report != nil:
 		r.logger.Error("the queue did not take the resolution", "resolution", out.Resolution, "error", report)
 		out.Resolution = ""
 	}

@@ -87,3 +87,6 @@ func lookPath(name string, env []string, dir string) (string, error) {
 	}
 	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
+
+// variable is what names a variable: names differ by case.
+func variable(name string) string { return name }

@@ -68,3 +68,6 @@ func (s *sandbox) process(i int, c command) (proc.Command, error) {
 	}
 	return proc.Command{Path: shell, Line: `cmd.exe /D /C "` + wrapper + `"`, Dir: s.run.Dir, Env: s.env}, nil
 }
+
+// variable is what names a variable: names do not differ by case.
+func variable(name string) string { return strings.ToUpper(name) }

@@ -53,7 +53,7 @@ func (e *Engine) NewBuilder(_ context.Context, run *task.Run) (engines.Builder, 
 	b := &builder{engine: e, run: run, env: map[string]string{}}
 	for _, entry := range e.env {
 		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
-			b.env[name] = value
+			b.put(name, value)
 		}
 	}
 	var err error
@@ -65,7 +65,7 @@ func (e *Engine) NewBuilder(_ context.Context, run *task.Run) (engines.Builder, 
 type builder struct {
 	engine   *Engine
 	run      *task.Run
-	env      map[string]string
+	env      map[string]string // entries NAME=value, by what the system takes for the same name
 	commands []command
 }
 
@@ -74,9 +74,11 @@ func (b *builder) Setenv(name, value string) error {
 	if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
 		return task.Malformed("environment variable %q cannot be set: a name has no '=', and neither has a NUL character", name)
 	}
-	b.env[name] = value
+	b.put(name, value)
 	return nil
 }
+
+func (b *builder) put(name, value string) { b.env[variable(name)] = name + "=" + value }
 
 // Discard implements engines.Builder.
 func (*builder) Discard(context.Context) error { return nil }
@@ -87,11 +89,8 @@ func (b *builder) Start(context.Context) (engines.Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("insecure: %w", err)
 	}
-	b.env["TASK_WORKDIR"] = b.run.Dir // by which the tree knows its processes
-	env := make([]string, 0, len(b.env))
-	for _, name := range slices.Sorted(maps.Keys(b.env)) {
-		env = append(env, name+"="+b.env[name])
-	}
+	b.put("TASK_WORKDIR", b.run.Dir) // by which the tree knows its processes
+	env := slices.Sorted(maps.Values(b.env))
 	s := &sandbox{run: b.run, tree: tree, env: env, commands: b.commands, done: make(chan struct{}), aborted: make(chan struct{})}
 	go s.execute()
 	return s, nil

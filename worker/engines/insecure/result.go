@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/engines"
 )
 
@@ -16,7 +15,6 @@ import (
 type result struct {
 	dir    string
 	status engines.Status
-	tree   *proc.Tree
 }
 
 // Status implements engines.Result.
@@ -63,7 +61,10 @@ func open(path string) (engines.File, error) {
 
 // WalkDir implements engines.Result.
 func (r *result) WalkDir(ctx context.Context, path string, visit func(rel string, open func() (engines.File, error)) error) error {
-	root := r.absolute(path)
+	root, err := filepath.EvalSymlinks(r.absolute(path)) // the walk would not follow the root itself
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
 	info, err := os.Stat(root)
 	if err != nil {
 		return err //nolint:wrapcheck // names the file
@@ -98,12 +99,7 @@ func regular(path string, d fs.DirEntry) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Dispose implements engines.Result.
-func (r *result) Dispose(context.Context) error {
-	if err := r.tree.Close(); err != nil {
-		return fmt.Errorf("insecure: %w", err)
-	}
-	return nil
-}
+// Dispose implements engines.Result. Everything was freed when the commands had ended.
+func (*result) Dispose(context.Context) error { return nil }
 
 var _ engines.Result = (*result)(nil)

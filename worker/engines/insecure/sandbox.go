@@ -2,6 +2,7 @@ package insecure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -56,6 +57,9 @@ func (s *sandbox) leave() {
 		_ = o.r.SetReadDeadline(time.Now().Add(farewell)) // it may be closed
 	}
 	s.copying.Wait()
+	if err := s.tree.Close(); err != nil && s.err == nil {
+		s.err = fmt.Errorf("insecure: %w", err)
+	}
 	for _, o := range s.outputs {
 		if o.err != nil && s.err == nil {
 			s.err = lost(o.err)
@@ -74,6 +78,9 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 	}
 	begin := time.Now()
 	process, output, err := s.start(i, c)
+	if errors.Is(err, proc.ErrClosed) {
+		return s.ended(0, nil), nil // by Kill
+	}
 	if err != nil {
 		s.run.Log.Error("System error executing command: %v", err)
 		return engines.Status{ExitCode: engines.ExitNotStarted, Reason: err.Error()}, nil
@@ -139,10 +146,9 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 		return nil, context.Cause(ctx)
 	}
 	if s.err != nil {
-		_ = s.tree.Close()
 		return nil, s.err
 	}
-	return &result{dir: s.run.Dir, status: s.status, tree: s.tree}, nil
+	return &result{dir: s.run.Dir, status: s.status}, nil
 }
 
 // Kill implements engines.Sandbox.

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/workerkit/workerkit/internal/secret"
+)
+
+// problems are what decode finds, a line each, in the order of the keys.
+type problems struct{ unknown, wrong []string }
+
+// decode puts the values of a JSON object into the fields of a struct. Keys match in any case.
+func (p *problems) decode(object map[string]json.RawMessage, into reflect.Value, prefix string) {
+	t := into.Type()
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = t.Field(i).Tag.Get("json")
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, key) })
+		if i < 0 {
+			p.unknown = append(p.unknown, fmt.Sprintf("unknown key %q%s", prefix+key, hint(key, names)))
+			continue
+		}
+		p.value(object[key], into.Field(i), prefix+names[i])
+	}
+}
+
+func (p *problems) value(raw json.RawMessage, into reflect.Value, name string) {
+	switch into.Interface().(type) {
+	case D2G, Workerkit:
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(raw, &inner) == nil {
+			p.decode(inner, into, name+".")
+			return
+		}
+	}
+	if json.Unmarshal(raw, into.Addr().Interface()) != nil { // the error may hold the value
+		p.wrong = append(p.wrong, name+" must be "+expected(into))
+	}
+}
+
+// expected says in words what a field takes.
+func expected(field reflect.Value) string {
+	switch field.Interface().(type) {
+	case net.IP:
+		return "an IP address in a string"
+	case secret.String:
+		return "a string"
+	}
+	switch field.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		return fmt.Sprintf("a whole number from 0 to %d", uint64(1)<<field.Type().Bits()-1)
+	case reflect.Uint, reflect.Uint64:
+		return "a whole number, not negative"
+	default:
+		return "an object"
+	}
+}
