@@ -126,6 +126,9 @@ func (w *Worker) Run(ctx context.Context) End {
 			w.ended(id)
 		case <-w.cleaned:
 			w.cleaning--
+			if w.failures == 0 { // then it is for space that the next poll waits, if it does
+				w.notTill = time.Time{}
+			}
 		case a := <-w.answers:
 			w.answered(a)
 		case <-w.wishes.news:

@@ -47,7 +47,6 @@ func (p *program) name() tc.WorkerName {
 // run runs the worker to its end.
 func (p *program) run() (int, error) {
 	c := p.config
-	p.metrics = metrics{c, p.sink.line}
 	http := tc.NewHTTP()
 	p.client = tc.New(c.RootURL, http, retry.API())
 	made := parts{config: c, client: p.client, http: http, logger: p.logger}
@@ -146,6 +145,11 @@ func (p *program) listen() (stop func()) {
 	if p.runner != nil {
 		gone = p.runner.gone
 		p.runner.listen(p.obey)
+		select {
+		case <-gone: // before anything was claimed
+			p.worker.Drain(false)
+		default:
+		}
 	}
 	var listener sync.WaitGroup
 	listener.Go(func() {

@@ -38,7 +38,7 @@ func run(o options, stdout, stderr io.Writer, off func(why string) error) (code 
 		p.runner = meet(in, out, sink)
 	}
 	c, note, err := config.Load(o.config)
-	p.config = &c
+	p.config, p.metrics = &c, metrics{&c, p.sink.line}
 	if note != "" {
 		p.logger.Warn(note)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcobject"
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
 
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/secret"
+	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/local/localtest"
 )
 
@@ -149,5 +153,40 @@ func put(t *testing.T, url string, headers map[string]string, body string) {
 	defer func() { _ = reply.Body.Close() }()
 	if data, err := io.ReadAll(reply.Body); err != nil || reply.StatusCode != 200 {
 		t.Fatalf("PUT: %d %s %v", reply.StatusCode, data, err)
+	}
+}
+
+// TestNamesOfAnyKind shows that an artifact can be called what a file can be called, and that
+// whoever may read public artifacts can read it. The public client is of no use here: it writes
+// a space in a route as "+".
+func TestNamesOfAnyKind(t *testing.T) {
+	local := localtest.Start(t)
+	taskID := local.CreateTask(t, queueID, json.RawMessage(`{}`))
+	queue := tcqueue.New(local.Credentials(), local.RootURL)
+	if _, err := queue.ClaimWork(queueID, &tcqueue.ClaimWorkRequest{Tasks: 1, WorkerGroup: "g", WorkerID: "w"}); err != nil {
+		t.Fatal(err)
+	}
+	client := tc.New(local.RootURL, tc.NewHTTP(), retry.Policy{Total: time.Nanosecond})
+	source := tc.Fixed(tc.Credentials{ClientID: local.ClientID, AccessToken: secret.New(local.AccessToken)})
+	for _, name := range []string{"public/a b.txt", "public/50%/c+d&e=f?.txt", "public/ü/#1.txt"} {
+		upload, err := client.Run(source, taskID, 0).CreateArtifact(t.Context(), name, tc.Artifact{
+			StorageType: "s3", ContentType: "text/plain", Expires: time.Now().Add(time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := fetch(t, http.MethodPut, upload.PutURL, upload.ContentType, name); status != 200 {
+			t.Fatalf("PUT of %s: %d %s", name, status, body)
+		}
+		signed, err := client.Tasks(source).ArtifactURL(taskID, 0, name, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		anonymous := local.RootURL + "/api/queue/v1/task/" + taskID + "/artifacts/" + url.PathEscape(name)
+		for _, address := range []string{signed, anonymous} {
+			if status, body := fetch(t, http.MethodGet, address, "", ""); status != 200 || body != name {
+				t.Errorf("GET of %s: %d %s", name, status, body)
+			}
+		}
 	}
 }

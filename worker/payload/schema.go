@@ -1,22 +1,20 @@
 package payload
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/xeipuuv/gojsonschema"
 )
 
 // Schema is the merged schema of a worker's payloads. It is safe for concurrent use.
 type Schema struct {
 	document map[string]any
 	known    []string
-	compile  func() (*jsonschema.Schema, error)
+	compile  func() (*gojsonschema.Schema, error)
 }
 
 // Merge merges fragments, by the name of their owner, into one schema.
@@ -68,22 +66,8 @@ func (s *Schema) Warm() error {
 	return err
 }
 
-func (s *Schema) compileNow() (*jsonschema.Schema, error) {
-	text, err := s.JSON() // the compiler wants what a JSON decoder gives
-	if err != nil {
-		return nil, fmt.Errorf("payload: encode the schema: %w", err)
-	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return nil, fmt.Errorf("payload: decode the schema: %w", err)
-	}
-	const id = "payload.json"
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource(id, document); err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
-	}
-	compiled, err := c.Compile(id)
+func (s *Schema) compileNow() (*gojsonschema.Schema, error) {
+	compiled, err := gojsonschema.NewSchema(gojsonschema.NewGoLoader(s.document))
 	if err != nil {
 		return nil, fmt.Errorf("payload: compile the schema: %w", err)
 	}
@@ -96,18 +80,4 @@ func toAny(texts []string) []any {
 		all[i] = t
 	}
 	return all
-}
-
-// position writes a place in the payload as a task's author would: payload.artifacts[0].name.
-func position(path []string) string {
-	var b strings.Builder
-	b.WriteString("payload")
-	for _, part := range path {
-		if part != "" && strings.Trim(part, "0123456789") == "" {
-			b.WriteString("[" + part + "]")
-		} else {
-			b.WriteString("." + part)
-		}
-	}
-	return b.String()
 }

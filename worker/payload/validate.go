@@ -1,17 +1,12 @@
 package payload
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	"github.com/xeipuuv/gojsonschema"
 )
 
 // mostProblems is how many problems are said: the first ones are the useful ones.
@@ -24,19 +19,13 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	result, err := compiled.Validate(gojsonschema.NewBytesLoader(raw))
 	if err != nil {
-		return []string{"payload: it is not JSON: " + err.Error()}, nil
+		return []string{"payload: it is not JSON"}, nil //nolint:nilerr // a wrong payload is a result
 	}
-	err = compiled.Validate(value)
-	if err == nil {
-		return nil, nil
+	for _, e := range result.Errors() {
+		problems = append(problems, s.problem(e))
 	}
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return nil, fmt.Errorf("payload: validate: %w", err)
-	}
-	problems = s.leaves(invalid, nil)
 	slices.Sort(problems)
 	problems = slices.Compact(problems)
 	if n := len(problems); n > mostProblems {
@@ -45,24 +34,32 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 	return problems, nil
 }
 
-// leaves collects the errors that have no cause below them.
-func (s *Schema) leaves(e *jsonschema.ValidationError, found []string) []string {
-	if len(e.Causes) > 0 {
-		for _, cause := range e.Causes {
-			found = s.leaves(cause, found)
-		}
-		return found
+// problem is one line. It does not show the payload's values.
+func (s *Schema) problem(e gojsonschema.ResultError) string {
+	at := position(e.Field())
+	if e.Type() != "additional_property_not_allowed" {
+		return at + ": " + e.Description()
 	}
-	at := position(e.InstanceLocation)
-	if extra, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
-		for _, name := range extra.Properties {
-			line := fmt.Sprintf("%s: this worker does not know the property %q", at, name)
-			if len(e.InstanceLocation) == 0 {
-				line += "; it knows: " + strings.Join(s.known, ", ")
-			}
-			found = append(found, line)
-		}
-		return found
+	line := fmt.Sprintf("%s: this worker does not know the property %q", at, e.Details()["property"])
+	if at == "payload" {
+		line += "; it knows: " + strings.Join(s.known, ", ")
 	}
-	return append(found, at+": "+e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	return line
+}
+
+// position writes a place in the payload as a task's author would: payload.artifacts[0].name.
+func position(field string) string {
+	var b strings.Builder
+	b.WriteString("payload")
+	if field == gojsonschema.STRING_CONTEXT_ROOT {
+		return b.String()
+	}
+	for part := range strings.SplitSeq(field, ".") {
+		if part != "" && strings.Trim(part, "0123456789") == "" {
+			b.WriteString("[" + part + "]")
+		} else {
+			b.WriteString("." + part)
+		}
+	}
+	return b.String()
 }

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bufio"
+	"fmt"
 	"context"
 	"encoding/json"
 	"errors"
@@ -180,7 +181,7 @@ func dead(t *testing.T, what string, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Second); alive(pid); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Errorf("%s survived as process %d", what, pid)
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); t.Errorf("%s survived as process %d: %s %s me %d", what, pid, stat, env, os.Getpid())
 			return
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	// linger is how long a command's output is waited for after its end. What it left behind
 	// may still have something to say, as the tee of "exec > >(tee file)" in a shell has; a
 	// server that holds the output for ever must not hold up the task.
-	linger = 3 * time.Second
+	linger = 250 * time.Millisecond
 	// farewell is how long the output of killed processes is read, where some cannot be killed.
 	farewell = 2 * time.Second
 )

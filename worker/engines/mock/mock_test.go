@@ -8,7 +8,7 @@ import (
 	"github.com/workerkit/workerkit/worker/engines/enginetest"
 )
 
-func payload(act enginetest.Act) string {
+func payloadOf(act enginetest.Act) string {
 	text, err := json.Marshal(map[string]any{
 		"output": act.Print, "files": act.Files, "runForMs": act.Sleep.Milliseconds(), "exitCode": act.Exit,
 	})
@@ -21,6 +21,6 @@ func payload(act enginetest.Act) string {
 func TestEngine(t *testing.T) {
 	enginetest.Run(t, enginetest.Case{
 		New: func(*testing.T) engines.Engine { return New() },
-		Act: payload,
+		Act: payloadOf,
 	})
 }

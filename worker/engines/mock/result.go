@@ -56,11 +56,17 @@ func (r result) OpenFile(_ context.Context, path string) (engines.File, error) {
 
 // WalkDir implements engines.Result.
 func (r result) WalkDir(ctx context.Context, path string, visit func(string, func() (engines.File, error)) error) error {
-	root := r.path(path)
+	root, err := filepath.EvalSymlinks(r.path(path)) // the walk would not follow the root itself
+	if err != nil {
+		return err
+	}
 	if info, err := os.Stat(root); err == nil && !info.IsDir() {
 		return engines.ErrWrongKind
 	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
