@@ -97,5 +97,5 @@ func (w *Worker) idle() bool {
 func (w *Worker) backOff() {
 	step := time.Second << min(w.failures, 5)
 	w.failures++
-	w.notTill = time.Now().Add(step + time.Duration(rand.Int64N(int64(step))))
+	w.notTill = time.Now().Add(step + time.Duration(rand.Int64N(int64(step)))) //nolint:gosec // nobody gains by guessing it
 }

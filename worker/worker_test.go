@@ -269,7 +269,7 @@ func TestIdleWithManager(t *testing.T) {
 		w := newWorld(1)
 		w.deps.Idle = 50 * time.Second
 		w.deps.Terminate = w.answer
-		w.expect(t, worker.EndIdle, 4*time.Minute, 4*time.Minute+w.deps.Idle+longPoll, map[time.Duration]func(*worker.Worker){
+		w.expect(t, worker.EndTerminated, 4*time.Minute, 5*time.Minute, map[time.Duration]func(*worker.Worker){
 			4*time.Minute + 10*time.Second: func(*worker.Worker) { locked(w, func() int { w.terminate = true; return 0 }) },
 		})
 		if w.asks > 25 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,9 +32,7 @@ func (p *program) header() string {
 		about["source"] = "https://github.com/workerkit/workerkit/commits/" + revision
 	}
 	all := map[string]any{}
-	for key, value := range c.WorkerTypeMetadata {
-		all[key] = value
-	}
+	maps.Copy(all, c.WorkerTypeMetadata)
 	all["generic-worker"] = about
 	text, err := json.MarshalIndent(all, "  ", "  ")
 	if err != nil { // it came from JSON

@@ -25,6 +25,7 @@ import (
 	"github.com/workerkit/workerkit/worker/plugins/exitstatus"
 	"github.com/workerkit/workerkit/worker/plugins/livelog"
 	"github.com/workerkit/workerkit/worker/plugins/maxruntime"
+	"github.com/workerkit/workerkit/worker/plugins/resourcemonitor"
 )
 
 // parts makes the engine and the plugins of a worker.
@@ -66,6 +67,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 		artifacts.New(uploader, os.TempDir()),
 		exitstatus.New(),
 		maxruntime.New(time.Duration(c.MaxTaskRunTime) * time.Second),
+		resourcemonitor.New(memoryGuard(c)),
 	}, live.Close
 }
 
@@ -90,4 +92,13 @@ func merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error
 		fragments["plugin "+plugin.Name()] = plugin.Payload()
 	}
 	return payload.Merge(fragments)
+}
+
+// memoryGuard is the part of the configuration that says how much memory tasks may use.
+func memoryGuard(c *config.Config) resourcemonitor.Config {
+	return resourcemonitor.Config{
+		Disabled: !c.EnableResourceMonitor, Unguarded: c.DisableOOMProtection,
+		MaxUsedPercent: c.MaxMemoryUsagePercent, MinAvailable: c.MinAvailableMemoryBytes,
+		Allowed: time.Duration(c.AllowedHighMemoryDurationSecs) * time.Second,
+	}
 }

@@ -3,7 +3,11 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,14 +142,23 @@ func TestArtifacts(t *testing.T) {
 // TestCancelled: the queue tells only by refusing to prolong the claim.
 func TestCancelled(t *testing.T) {
 	m := newMachine(t, nil, localtest.ClaimTimeout(4*time.Second))
-	id := m.create(sh("sleep 60"))
+	pidFile := filepath.Join(m.dir, "pid")
+	id := m.create(sh("echo $$ > " + pidFile + ".new; mv " + pidFile + ".new " + pidFile + "; trap '' TERM; sleep 60"))
 	p := m.start()
-	until(t, "the task runs", func() bool { return strings.Contains(p.stderr.String(), "taskStart") })
+	var pid int
+	until(t, "the task runs", func() bool {
+		text, _ := os.ReadFile(pidFile)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		return pid > 0
+	})
 	if _, err := m.queue().CancelTask(id); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the worker has let go", func() bool { return strings.Contains(p.stderr.String(), "taskFinish") })
 	m.resolved(id, 0, "canceled")
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the task's process goes on: %v", err)
+	}
 	for _, c := range m.Calls() {
 		if strings.HasPrefix(c.Method, "report") {
 			t.Errorf("a run that was cancelled was reported by %s", c.Method)

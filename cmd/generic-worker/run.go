@@ -40,7 +40,7 @@ func run(o options, stdout, stderr io.Writer, off func(why string) error) (code 
 	c, note, err := config.Load(o.config)
 	p.config, p.metrics = &c, metrics{&c, p.sink.line}
 	if note != "" {
-		p.logger.Warn(note)
+		p.logger.Warn("the configuration file holds secrets", "note", note)
 	}
 	if errors.Is(err, config.ErrInvalid) {
 		return p.fatal(exitInvalid, err)

@@ -13,7 +13,7 @@ import (
 type process struct {
 	pid, parent, session int
 	start                string // in ticks since the machine booted; with pid it names a process for ever
-	dead                 bool   // a zombie
+	dead                 bool   // a zombie, with no thread left that runs
 }
 
 // Fields of /proc/PID/stat behind the name of the program.
@@ -21,6 +21,7 @@ const (
 	fieldState   = 0
 	fieldParent  = 1
 	fieldSession = 3
+	fieldThreads = 17
 	fieldStart   = 19
 )
 
@@ -44,8 +45,9 @@ func inspect(pid int) (process, bool) {
 	if err != nil {
 		return process{}, false
 	}
-	state := fields[fieldState]
-	return process{pid: pid, parent: parent, session: session, start: fields[fieldStart], dead: state == "Z" || state == "X"}, true
+	// The first thread may have ended, and be shown as a zombie, while others go on.
+	dead := fields[fieldState] == "X" || fields[fieldState] == "Z" && (fields[fieldThreads] == "0" || fields[fieldThreads] == "1")
+	return process{pid: pid, parent: parent, session: session, start: fields[fieldStart], dead: dead}, true
 }
 
 // byParent lists all processes by their parent. (The kernel's own list of children, where it
@@ -89,8 +91,7 @@ func (t *Tree) members() []int {
 			continue // not of any tree
 		}
 		switch owner, command := owner(trees, p); {
-		case p.dead && !command:
-			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil) // adopted, so nobody else waits for it
+		case p.dead && !command && reaped(p.pid): // adopted, so nobody else waits for it
 		case owner == t:
 			below(found, children, p)
 		}
@@ -101,6 +102,12 @@ func (t *Tree) members() []int {
 		pids = append(pids, pid)
 	}
 	return pids
+}
+
+// reaped reaps a child that has ended, and tells whether it is gone.
+func reaped(pid int) bool {
+	got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+	return got == pid || err != nil
 }
 
 // below collects the processes from root down that have not ended.

@@ -24,7 +24,15 @@ func Merge(fragments map[string]Fragment) (*Schema, error) {
 	var required []string
 	for _, owner := range slices.Sorted(maps.Keys(fragments)) {
 		f := fragments[owner]
+		for _, name := range f.Required {
+			if _, own := f.Properties[name]; !own {
+				return nil, fmt.Errorf("payload: %s requires %s, which is not among its properties", owner, name)
+			}
+		}
 		for name, schema := range f.Properties {
+			if name == "features" {
+				return nil, fmt.Errorf("payload: %s has a property features; its switches belong in Features", owner)
+			}
 			if other, taken := owners[name]; taken {
 				return nil, fmt.Errorf("payload: property %s belongs to both %s and %s", name, other, owner)
 			}

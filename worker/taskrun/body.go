@@ -125,7 +125,7 @@ func (r *Runner) commands(ctx context.Context) engines.Result {
 		}
 		return nil
 	}
-	return r.execute(builder)
+	return r.execute(context.WithoutCancel(ctx), builder)
 }
 
 // wasAborted takes the cause of an abort as an error, if there was one.
@@ -179,8 +179,9 @@ func (r *Runner) build(builder engines.Builder) {
 	}
 }
 
-// execute starts the commands and waits for their end.
-func (r *Runner) execute(builder engines.Builder) engines.Result {
+// execute starts the commands and waits for their end. ctx is for ending them, whatever becomes
+// of the worker meanwhile; an abort reaches all else.
+func (r *Runner) execute(ctx context.Context, builder engines.Builder) engines.Result {
 	r.deps.Started(r.claim.TaskID, r.claim.RunID)
 	begin := r.deps.Now()
 	var sandbox engines.Sandbox
@@ -193,7 +194,7 @@ func (r *Runner) execute(builder engines.Builder) engines.Result {
 		return nil
 	}
 	r.started(sandbox)
-	result := r.await(sandbox)
+	result := r.await(ctx, sandbox)
 	r.run.Log.Info("=== Task Finished ===")
 	r.run.Log.Info("Task Duration: %s", r.deps.Now().Sub(begin))
 	return result
@@ -214,8 +215,8 @@ func (r *Runner) started(sandbox engines.Sandbox) {
 }
 
 // await waits for the commands, and ends them when the run is aborted before they have ended.
-func (r *Runner) await(sandbox engines.Sandbox) engines.Result {
-	result, err := r.wait(r.aborted, sandbox)
+func (r *Runner) await(ctx context.Context, sandbox engines.Sandbox) engines.Result {
+	result, err := r.wait(r.aborted, sandbox) //nolint:contextcheck // an abort is what ends this wait
 	if err == nil {
 		return result
 	}
@@ -223,7 +224,7 @@ func (r *Runner) await(sandbox engines.Sandbox) engines.Result {
 		r.run.Log.Error("Aborting task...")
 	}
 	r.first.set(err)
-	if result, err = r.kill(sandbox); err != nil {
+	if result, err = r.kill(ctx, sandbox); err != nil {
 		r.logger.Error("the commands may not have been ended", "error", err)
 	}
 	return result
@@ -237,10 +238,9 @@ func (r *Runner) wait(ctx context.Context, sandbox engines.Sandbox) (result engi
 	return result, err
 }
 
-// kill ends the commands, whatever becomes of the worker meanwhile. After a Wait that failed it
-// makes sure that nothing is left.
-func (r *Runner) kill(sandbox engines.Sandbox) (engines.Result, error) {
-	ctx, done := context.WithTimeout(context.Background(), r.deps.Grace+time.Minute)
+// kill ends the commands. After a Wait that failed it makes sure that nothing is left.
+func (r *Runner) kill(ctx context.Context, sandbox engines.Sandbox) (engines.Result, error) {
+	ctx, done := context.WithTimeout(ctx, r.deps.Grace+time.Minute)
 	defer done()
 	err := r.guard(r.deps.Engine.Name(), func() error { return sandbox.Kill(ctx, r.deps.Grace) })
 	if err != nil {

@@ -92,6 +92,6 @@ func (b *builder) Start(context.Context) (engines.Sandbox, error) {
 	b.put("TASK_WORKDIR", b.run.Dir) // by which the tree knows its processes
 	env := slices.Sorted(maps.Values(b.env))
 	s := &sandbox{run: b.run, tree: tree, env: env, commands: b.commands, done: make(chan struct{}), aborted: make(chan struct{})}
-	go s.execute()
+	go s.execute() //nolint:contextcheck // ctx bounds the start alone
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,10 +15,12 @@ const (
 	pipeSize = 1 << 20
 	// readSize is what one read takes at most.
 	readSize = 256 << 10
-	// linger is how long a command's output is waited for after its end. What it left behind
-	// may still have something to say, as the tee of "exec > >(tee file)" in a shell has; a
-	// server that holds the output for ever must not hold up the task.
+	// linger is how long a command's output may be silent after its end before it is taken as
+	// complete. What the command left behind may still have something to say, as the tee of
+	// "exec > >(tee file)" in a shell has; a server that holds the output for ever must not hold
+	// up the task, and one that never is silent not for longer than most.
 	linger = 250 * time.Millisecond
+	most   = 3 * time.Second
 	// farewell is how long the output of killed processes is read, where some cannot be killed.
 	farewell = 2 * time.Second
 )
@@ -25,9 +28,10 @@ const (
 // output is the way of one command's output into the log. Its end is when no process holds the
 // command's standard output and error any more.
 type output struct {
-	r, w *os.File // w is passed on to the command
-	done chan struct{}
-	err  error // of the log; set before done is closed
+	r, w  *os.File     // w is passed on to the command
+	steps atomic.Int64 // reads and writes; odd while what was read is being written
+	done  chan struct{}
+	err   error // of the log; set before done is closed
 }
 
 func newOutput() (*output, error) {
@@ -46,20 +50,22 @@ func (o *output) follow(wg *sync.WaitGroup, log io.Writer) {
 	wg.Go(func() {
 		defer close(o.done)
 		defer o.r.Close()
-		o.err = copyAll(log, o.r)
+		o.err = o.copy(log)
 	})
 }
 
-// copyAll copies to the end. It reads on when the log fails, so that the commands do not get
+// copy copies to the end. It reads on when the log fails, so that the commands do not get
 // stuck, and returns the log's first error.
-func copyAll(log io.Writer, r io.Reader) error {
+func (o *output) copy(log io.Writer) error {
 	var failed error
 	buffer := make([]byte, readSize)
 	for {
-		n, err := r.Read(buffer)
+		n, err := o.r.Read(buffer)
+		o.steps.Add(1)
 		if n > 0 && failed == nil {
 			_, failed = log.Write(buffer[:n])
 		}
+		o.steps.Add(1)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
 			return failed
@@ -69,15 +75,23 @@ func copyAll(log io.Writer, r io.Reader) error {
 	}
 }
 
-// ended waits for the end of the output, or for so long.
-func (o *output) ended(patience time.Duration) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-o.done:
-		return o.err
-	case <-timer.C:
-		return nil
+// ended waits for the end of the output, or until nothing comes any more.
+func (o *output) ended() error {
+	begin, seen := time.Now(), o.steps.Load()
+	tick := time.NewTicker(linger)
+	defer tick.Stop()
+	for {
+		select {
+		case <-o.done:
+			return o.err
+		case <-tick.C:
+		}
+		steps := o.steps.Load()
+		silent := steps == seen && steps%2 == 0
+		if silent || time.Since(begin) >= most {
+			return nil
+		}
+		seen = steps
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 	if err != nil {
 		return engines.Status{}, fmt.Errorf("insecure: %w", err)
 	}
-	if err := output.ended(linger); err != nil {
+	if err := output.ended(); err != nil {
 		return engines.Status{}, lost(err)
 	}
 	return s.ended(wall, state), nil
