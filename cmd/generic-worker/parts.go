@@ -64,7 +64,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 		backinglog.New(uploader),
 		live,
 		environment.New(environment.Config{RootURL: c.RootURL, Location: c.WorkerLocation, InstanceType: c.InstanceType}),
-		artifacts.New(uploader, os.TempDir()),
+		artifacts.New(uploader),
 		exitstatus.New(),
 		maxruntime.New(time.Duration(c.MaxTaskRunTime) * time.Second),
 		resourcemonitor.New(memoryGuard(c)),

@@ -128,7 +128,7 @@ func (r *Runner) open() error {
 	if err := os.MkdirAll(own, 0o700); err != nil {
 		return fmt.Errorf("make the task directory: %w", err)
 	}
-	run := &task.Run{TaskID: r.claim.TaskID, RunID: r.claim.RunID, Raw: r.claim.Task, Dir: r.dir, Queue: r.queue, Logger: r.logger, Abort: r.abort}
+	run := &task.Run{TaskID: r.claim.TaskID, RunID: r.claim.RunID, Raw: r.claim.Task, Dir: r.dir, Own: own, Queue: r.queue, Logger: r.logger, Abort: r.abort}
 	if err := json.Unmarshal(r.claim.Task, &run.Definition); err != nil {
 		return fmt.Errorf("read the task definition: %w", err)
 	}

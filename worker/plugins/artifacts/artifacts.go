@@ -13,13 +13,10 @@ import (
 )
 
 // Plugin is the feature.
-type Plugin struct {
-	uploader *artifact.Uploader
-	spoolDir string
-}
+type Plugin struct{ uploader *artifact.Uploader }
 
-// New makes the feature with what uploads and the folder where files are compressed.
-func New(uploader *artifact.Uploader, spoolDir string) *Plugin { return &Plugin{uploader, spoolDir} }
+// New makes the feature with what uploads.
+func New(uploader *artifact.Uploader) *Plugin { return &Plugin{uploader} }
 
 var (
 	_ plugins.Plugin  = (*Plugin)(nil)

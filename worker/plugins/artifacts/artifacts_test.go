@@ -48,7 +48,7 @@ func files(t *testing.T, dir string, contents map[string]string) {
 func TestConforms(t *testing.T) {
 	plugintest.Conform(t, plugintest.Case{
 		New: func(t *testing.T, store *plugintest.Store) plugins.Plugin {
-			return artifacts.New(uploader(store), t.TempDir())
+			return artifacts.New(uploader(store))
 		},
 		Payload: `{"artifacts": [{"type": "file", "path": "a.txt", "name": "public/a.txt"}, {"type": "directory", "path": "out"}]}`,
 		Files: func(t *testing.T, dir string) {
@@ -65,9 +65,8 @@ func life(t *testing.T, payload string, contents map[string]string, prepare ...f
 	for _, f := range prepare {
 		f(run)
 	}
-	spool := t.TempDir()
-	err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store), spool), plugintest.Result{Dir: run.Dir})
-	if left, _ := os.ReadDir(spool); len(left) > 0 {
+	err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+	if left, _ := os.ReadDir(run.Own); len(left) > 0 {
 		t.Errorf("spools left: %v", left)
 	}
 	return run, err
@@ -201,7 +200,7 @@ func TestExpires(t *testing.T) {
 		files(t, run.Dir, map[string]string{"a": "x"})
 		at := run.Definition.Created.Add(test.at)
 		run.Payload = json.RawMessage(fmt.Sprintf(`{"artifacts": [{"type": "file", "path": "a", "expires": %q}]}`, at.Format(time.RFC3339Nano)))
-		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store), t.TempDir()), plugintest.Result{Dir: run.Dir})
+		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
 		if test.want == 0 {
 			if task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "artifact a: expires") {
 				t.Errorf("%v: %v", test.at, err)
@@ -288,7 +287,7 @@ func TestObjectServiceGetsFilesAsTheyAre(t *testing.T) {
 	files(t, run.Dir, map[string]string{"small.txt": "x", "large.txt": large})
 	u := uploader(run.Queue.Store)
 	u.Objects = run.Queue.Store
-	if err := run.Life(t.Context(), artifacts.New(u, t.TempDir()), plugintest.Result{Dir: run.Dir}); err != nil {
+	if err := run.Life(t.Context(), artifacts.New(u), plugintest.Result{Dir: run.Dir}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := run.Queue.Store.Get("large.txt"); string(got.Data) != large || got.Header.Get("X-Storage") != "object" {
@@ -312,7 +311,7 @@ func TestObjectServiceGetsFilesAsTheyAre(t *testing.T) {
 func TestNothingRan(t *testing.T) {
 	run := plugintest.NewRun(t, `{"artifacts": [{"type": "file", "path": "a"}]}`)
 	var none engines.Result
-	if err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store), t.TempDir()), none); err != nil || len(run.Queue.Calls()) > 0 {
+	if err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), none); err != nil || len(run.Queue.Calls()) > 0 {
 		t.Errorf("%v, calls %v", err, run.Queue.Calls())
 	}
 }

@@ -121,7 +121,7 @@ func (h *hooks) data(ctx context.Context, f *found, compress chan struct{}) erro
 // that does not live long.
 func (h *hooks) compressed(ctx context.Context, d artifact.Data, source io.Reader, compress chan struct{}) error {
 	compress <- struct{}{}
-	spool, err := artifact.Compress(ctx, h.plugin.spoolDir, source)
+	spool, err := artifact.Compress(ctx, h.run.Own, source)
 	<-compress
 	if err != nil {
 		return err

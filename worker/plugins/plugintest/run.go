@@ -49,6 +49,7 @@ func NewRun(t testing.TB, payload string) *Run {
 			TaskQueueID: "provisioner/pool", Created: now, Deadline: now.Add(time.Hour), Expires: now.Add(24 * time.Hour),
 		},
 		Dir:    t.TempDir(),
+		Own:    t.TempDir(),
 		Log:    log,
 		Queue:  queue,
 		Logger: slog.New(slog.NewTextHandler(workerLog, &slog.HandlerOptions{Level: slog.LevelDebug})),
