@@ -84,14 +84,37 @@ func (p parts) schema() (*payload.Schema, error) {
 func merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error) {
 	fragments := map[string]payload.Fragment{
 		"engine " + engine.Name(): engine.Payload(),
-		"the worker": {Properties: map[string]any{"supersederUrl": map[string]any{
-			"type": "string", "format": "uri", "description": "Accepted for compatibility; it has no effect.",
-		}}},
+		"the worker":              {Properties: map[string]any{"supersederUrl": ignored(map[string]any{"type": "string", "format": "uri"})}},
+		"not offered":             absent(),
 	}
 	for _, plugin := range list {
 		fragments["plugin "+plugin.Name()] = plugin.Payload()
 	}
 	return payload.Merge(fragments)
+}
+
+// absent is what payloads of the public worker may ask for and this one does not have. Payloads
+// that name it without asking for it are valid.
+func absent() payload.Fragment {
+	f := payload.Fragment{
+		Properties: map[string]any{
+			"taskclusterProxyInterface": ignored(map[string]any{"enum": []any{"localhost", "docker-bridge"}}),
+		},
+		Features: map[string]payload.Feature{},
+	}
+	for _, name := range []string{"mounts", "osGroups"} {
+		f.Properties[name] = map[string]any{"type": "array", "maxItems": 0, "description": "This worker does not have this feature: only an empty list is accepted."}
+	}
+	for _, name := range []string{"taskclusterProxy", "interactive", "loopbackAudio", "loopbackVideo"} {
+		f.Features[name] = payload.Feature{Absent: true, Description: "This worker does not have this feature: only false is accepted."}
+	}
+	return f
+}
+
+// ignored marks a property that changes nothing.
+func ignored(schema map[string]any) map[string]any {
+	schema["description"] = "Accepted for compatibility; it has no effect."
+	return schema
 }
 
 // memoryGuard is the part of the configuration that says how much memory tasks may use.

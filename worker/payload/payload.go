@@ -17,4 +17,7 @@ type Fragment struct {
 type Feature struct {
 	Description string
 	Default     bool
+	// Absent says that this worker does not have the feature: a payload may say so with false,
+	// and is refused with true.
+	Absent bool
 }

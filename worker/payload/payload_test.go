@@ -61,7 +61,7 @@ func sample(t *testing.T) *payload.Schema {
 				}, "additionalProperties": false},
 			}},
 			Required: []string{"list"},
-			Features: map[string]payload.Feature{"fast": {Description: "Be fast.", Default: true}},
+			Features: map[string]payload.Feature{"fast": {Description: "Be fast.", Default: true}, "big": {Absent: true}},
 		},
 		"other": property("count", "integer"),
 	})
@@ -85,6 +85,8 @@ func TestMessages(t *testing.T) {
 		`{"list": [{"name": ""}], "features": {"slow": true}}`:                 {`payload.features: this worker does not know the property "slow"`},
 		`{"list": [{"name": "", "until": "soon"}]}`:                            {"payload.list[0].until: "},
 		`{"list": [{"name": ""}, {"name": ""}], "count": "x"}`:                 {"payload.count: Invalid type. Expected: integer, given: string", "payload.list: array items[0,1] must be unique"},
+		`{"list": [{"name": ""}], "features": {"big": false}}`:                 nil,
+		`{"list": [{"name": ""}], "features": {"big": true}}`:                  {"payload.features.big: this worker does not have this feature"},
 		`[]`:  {"payload: Invalid type. Expected: object, given: array"},
 		`{"`:  {"payload: it is not JSON"},
 		`nul`: {"payload: it is not JSON"},

@@ -43,7 +43,11 @@ func Merge(fragments map[string]Fragment) (*Schema, error) {
 				return nil, fmt.Errorf("payload: feature %s belongs to both %s and %s", name, other, owner)
 			}
 			owners["features."+name] = owner
-			features[name] = map[string]any{"type": "boolean", "default": feature.Default, "description": feature.Description}
+			schema := map[string]any{"type": "boolean", "default": feature.Default, "description": feature.Description}
+			if feature.Absent {
+				schema["enum"] = []any{false}
+			}
+			features[name] = schema
 		}
 		required = append(required, f.Required...)
 	}

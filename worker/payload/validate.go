@@ -37,7 +37,11 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 // problem is one line. It does not show the payload's values.
 func (s *Schema) problem(e gojsonschema.ResultError) string {
 	at := position(e.Field())
-	if e.Type() != "additional_property_not_allowed" {
+	switch {
+	case e.Type() == "enum" && strings.HasPrefix(e.Field(), "features."),
+		e.Type() == "array_max_items" && fmt.Sprint(e.Details()["max"]) == "0":
+		return at + ": this worker does not have this feature; leave it out, or have the task run by another pool"
+	case e.Type() != "additional_property_not_allowed":
 		return at + ": " + e.Description()
 	}
 	line := fmt.Sprintf("%s: this worker does not know the property %q", at, e.Details()["property"])

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,16 +21,26 @@ const (
 	reclaimTimeout = 30 * time.Second
 	// reclaimLeast keeps a service that gives very short claims from being hammered.
 	reclaimLeast = time.Second
+	// deadlineGrace is how long after the task's deadline the queue has surely noticed it.
+	deadlineGrace = 5 * time.Second
 )
 
 // keeper keeps the claim of a run, and its newest credentials.
 type keeper struct {
+	deadline time.Time // of the task; zero when it is not known
+
 	mu    sync.Mutex
 	creds tc.Credentials
 	until time.Time
 }
 
-func newKeeper(c tc.Claim) *keeper { return &keeper{creds: c.Credentials, until: c.TakenUntil} }
+func newKeeper(c tc.Claim) *keeper {
+	var definition struct {
+		Deadline time.Time `json:"deadline"`
+	}
+	_ = json.Unmarshal(c.Task, &definition) // who runs the task says what is wrong with it
+	return &keeper{deadline: definition.Deadline, creds: c.Credentials, until: c.TakenUntil}
+}
 
 // credentials is a tc.Source.
 func (k *keeper) credentials() tc.Credentials {
@@ -41,7 +52,7 @@ func (k *keeper) credentials() tc.Credentials {
 // run prolongs the claim until ctx ends (then it returns nil) or the claim is lost. One failed
 // attempt is no reason to give up: it goes on until the claim has really ended.
 func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) error {
-	next := reclaimAt(k.until)
+	next := k.next(k.until)
 	for {
 		if !sleepUntil(ctx, next) {
 			return nil
@@ -51,7 +62,7 @@ func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) err
 		case err == nil:
 			k.set(until, creds)
 			logger.Debug("reclaimed", "until", until)
-			next = reclaimAt(until)
+			next = k.next(until)
 			continue
 		case ctx.Err() != nil:
 			return nil
@@ -63,6 +74,16 @@ func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) err
 		logger.Warn("the claim could not be prolonged; trying again", "until", k.until, "error", err)
 		next = time.Now().Round(0).Add(min(reclaimAgain, max(k.until.Sub(time.Now().Round(0)), reclaimLeast)))
 	}
+}
+
+// next is when to prolong a claim next. The queue ends a task at its deadline without telling the
+// worker, so the worker asks just after it.
+func (k *keeper) next(until time.Time) time.Time {
+	at, late := reclaimAt(until), k.deadline.Round(0).Add(deadlineGrace)
+	if late.Before(at) && late.After(time.Now().Round(0)) {
+		return late
+	}
+	return at
 }
 
 // reclaimAt is when a claim is to be prolonged: some time ahead of its end, or half-way there

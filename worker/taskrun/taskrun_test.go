@@ -240,6 +240,19 @@ func TestReclaim(t *testing.T) {
 	})
 }
 
+// TestDeadline: the queue tells nobody that a task's deadline has passed, so the worker asks then.
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, `{"runForMs": 1200000}, "deadline": "`+time.Now().Add(5*time.Minute).Format(time.RFC3339)+`"`)
+		b.queue.answers = []int{http.StatusConflict}
+		begin := time.Now()
+		o := b.run(t.Context())
+		if took := time.Since(begin); !errors.Is(o.Err, taskrun.ErrLost) || took < 5*time.Minute || took > 5*time.Minute+20*time.Second {
+			t.Errorf("outcome %+v after %v", o, took)
+		}
+	})
+}
+
 // TestReclaimInVain: the claim is lost when it ends, and not before.
 func TestReclaimInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

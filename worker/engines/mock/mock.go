@@ -44,7 +44,7 @@ func (*Engine) Payload() payload.Fragment {
 		"exitCode": map[string]any{"type": "integer", "description": "The exit code."},
 		"output":   map[string]any{"type": "string", "description": "What the commands print."},
 		"files":    map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}, "description": "Files that the commands leave, with their text."},
-		"failIn":   map[string]any{"enum": []any{"new", "start", "wait", "panic"}, "description": "The stage of the engine that fails."},
+		"failIn":   map[string]any{"enum": []any{"new", "start", "wait"}, "description": "The stage of the engine that fails."},
 	}}
 }
 
