@@ -242,3 +242,17 @@ func TestLinksInDocs(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPageIsInTheIndex: a page that nothing leads to is not read.
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index, err := os.ReadFile("docs/index.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files(t) {
+		page, ok := strings.CutPrefix(name, "docs/")
+		if ok && page != "index.md" && page != "README.md" && !strings.Contains(string(index), "("+page+")") {
+			t.Errorf("docs/index.md does not lead to %s", page)
+		}
+	}
+}

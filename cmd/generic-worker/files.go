@@ -11,8 +11,10 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/version"
+	"github.com/workerkit/workerkit/worker/engines/insecure"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
 
@@ -102,5 +104,19 @@ func (p *program) sweep(tasksDir string) func() {
 				p.logger.Warn("an old task directory is left", "error", err)
 			}
 		}
+	}
+}
+
+// introduce says in the log what this worker is, without its secrets.
+func (p *program) introduce() {
+	public := *p.config
+	public.AccessToken, public.Certificate = secret.String{}, secret.String{}
+	text, err := json.Marshal(public)
+	if err != nil {
+		p.logger.Warn("the configuration cannot be shown", "error", err)
+	}
+	p.logger.Info("starting", "version", versionText(), "config", string(text))
+	if p.engine.Name() == insecure.Name {
+		p.logger.Info("the engine insecure runs tasks as this worker's own user: they can read all that it can")
 	}
 }

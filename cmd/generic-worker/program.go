@@ -91,6 +91,7 @@ func (p *program) run() (int, error) {
 	p.worker = worker.New(p.deps(runs, count, tasksDir))
 	stop := p.listen()
 	defer stop()
+	p.introduce()
 	p.metrics.event("workerReady", time.Now(), "", 0)
 	return p.exit(p.worker.Run(context.Background()))
 }
@@ -121,19 +122,23 @@ func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worke
 		},
 	}
 	if p.runner != nil {
-		manager := p.client.WithPolicy(retry.Policy{Total: time.Nanosecond}).WorkerManager(p.source)
-		d.Terminate = func(ctx context.Context) bool {
-			terminate, reason, err := manager.ShouldTerminate(ctx, p.name())
-			if err != nil {
-				p.logger.Warn("worker-manager does not say whether this worker should end; it goes on", "error", err)
-			}
-			if terminate {
-				p.logger.Info("worker-manager wants this worker to end", "reason", reason)
-			}
-			return terminate && err == nil
-		}
+		d.Terminate = p.terminate
 	}
 	return d
+}
+
+// terminate asks worker-manager whether this worker should end. Without an answer it should not.
+func (p *program) terminate(ctx context.Context) bool {
+	manager := p.client.WithPolicy(retry.Policy{Total: time.Nanosecond}).WorkerManager(p.source)
+	terminate, reason, err := manager.ShouldTerminate(ctx, p.name())
+	if err != nil {
+		p.logger.Warn("worker-manager does not say whether this worker should end; it goes on", "error", err)
+		return false
+	}
+	if terminate {
+		p.logger.Info("worker-manager wants this worker to end", "reason", reason)
+	}
+	return terminate
 }
 
 // listen obeys signals and the runner until the returned function is called.
@@ -189,6 +194,11 @@ func (p *program) exit(end worker.End) (int, error) {
 	c := p.config
 	switch end {
 	case worker.EndEnough:
+		ctx, done := context.WithTimeout(context.Background(), 30*time.Second)
+		defer done()
+		if p.runner != nil && p.terminate(ctx) {
+			return p.exit(worker.EndTerminated)
+		}
 		return exitEnough, nil
 	case worker.EndIdle:
 		p.logger.Info("no task for too long")

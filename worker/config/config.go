@@ -10,12 +10,12 @@ import (
 
 // Config is the configuration with defaults filled in. It does not change after Load.
 type Config struct {
-	AccessToken                    secret.String  `json:"accessToken"`
+	AccessToken                    secret.String  `json:"accessToken,omitzero"`
 	AllowedHighMemoryDurationSecs  uint64         `json:"allowedHighMemoryDurationSecs"`
 	AvailabilityZone               string         `json:"availabilityZone"`
 	CachesDir                      string         `json:"cachesDir"`
 	Capacity                       uint8          `json:"capacity"`
-	Certificate                    secret.String  `json:"certificate"`
+	Certificate                    secret.String  `json:"certificate,omitzero"`
 	CleanUpTaskDirs                bool           `json:"cleanUpTaskDirs"`
 	ClientID                       string         `json:"clientId"`
 	CreateObjectArtifacts          bool           `json:"createObjectArtifacts"`

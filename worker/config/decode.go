@@ -20,7 +20,7 @@ func (p *problems) decode(object map[string]json.RawMessage, into reflect.Value,
 	t := into.Type()
 	names := make([]string, t.NumField())
 	for i := range names {
-		names[i] = t.Field(i).Tag.Get("json")
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, key) })
