@@ -36,12 +36,15 @@ func idle(ctx context.Context, s *measure.Stand, after time.Duration) error {
 		return err
 	}
 	var resident, anonymous int64
-	for name, pid := range map[string]int{"start-worker": machine.PID(), "generic-worker": worker} {
-		memory, err := measure.Memory(pid)
+	for _, p := range []struct {
+		name string
+		pid  int
+	}{{"start-worker", machine.PID()}, {"generic-worker", worker}} {
+		memory, err := measure.Memory(p.pid)
 		if err != nil {
 			return err
 		}
-		measure.Row("idle "+name+": VmRSS", measure.Mebibytes(memory["VmRSS"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
+		measure.Row("idle "+p.name+": VmRSS", measure.Mebibytes(memory["VmRSS"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
 		resident += memory["VmRSS"]
 		anonymous += memory["RssAnon"]
 	}

@@ -58,3 +58,20 @@ func TestPermanentAndCancel(t *testing.T) {
 		}
 	})
 }
+
+func TestSleepUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if !retry.SleepUntil(t.Context(), start.Add(150*time.Minute)) || time.Since(start) != 150*time.Minute {
+			t.Errorf("slept for %v", time.Since(start))
+		}
+		if !retry.SleepUntil(t.Context(), start) {
+			t.Error("a time that has passed is waited for")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if begin := time.Now(); retry.SleepUntil(ctx, begin.Add(time.Hour)) || time.Since(begin) != time.Second {
+			t.Errorf("the end of ctx was noticed after %v", time.Since(begin))
+		}
+	})
+}

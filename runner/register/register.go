@@ -106,9 +106,9 @@ func (s *Session) Keep(ctx context.Context, renewed func(tc.Registration)) error
 		if r.Expires.IsZero() {
 			return nil
 		}
-		in := spread(RenewIn(r.Expires.Sub(wall())), s.random())
+		in := spread(RenewIn(r.Expires.Sub(retry.Wall())), s.random())
 		s.log.Info("credentials will be renewed", "expires", r.Expires, "in", in.Round(time.Second))
-		if !sleepUntil(ctx, wall().Add(in)) {
+		if !retry.SleepUntil(ctx, retry.Wall().Add(in)) {
 			return nil
 		}
 		next, err := s.renew(ctx, r)
@@ -130,7 +130,7 @@ func (s *Session) Keep(ctx context.Context, renewed func(tc.Registration)) error
 func (s *Session) renew(ctx context.Context, r tc.Registration) (next tc.Registration, err error) {
 	policy := retry.Policy{
 		Initial: 5 * time.Second, Factor: 2, Cap: 5 * time.Minute, Jitter: 0.25,
-		Total: max(r.Expires.Add(-latest).Sub(wall()), time.Nanosecond),
+		Total: max(r.Expires.Add(-latest).Sub(retry.Wall()), time.Nanosecond),
 		Notify: func(err error, wait time.Duration) {
 			s.log.Warn("could not renew credentials; trying again", "error", err, "in", wait.Round(time.Second))
 		},

@@ -1,9 +1,6 @@
 package register
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 const (
 	ahead  = 30 * time.Minute // how long before their end credentials are renewed
@@ -21,25 +18,4 @@ func RenewIn(left time.Duration) time.Duration {
 // together do not all renew at once. random is in [0, 1).
 func spread(d time.Duration, random float64) time.Duration {
 	return d - time.Duration(random*float64(min(d/10, 10*time.Minute)))
-}
-
-// wall is the time without Go's monotonic reading, which stands still while a machine sleeps.
-func wall() time.Time { return time.Now().Round(0) }
-
-// sleepUntil waits for t on the wall clock; false when ctx ended first. It looks at the clock
-// every minute: a timer alone would sleep too long after the machine itself has slept.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	for {
-		left := t.Sub(wall())
-		if left <= 0 {
-			return ctx.Err() == nil
-		}
-		timer := time.NewTimer(min(left, time.Minute))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		}
-	}
 }

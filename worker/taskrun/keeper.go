@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
@@ -54,7 +55,7 @@ func (k *keeper) credentials() tc.Credentials {
 func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) error {
 	next := k.next(k.until)
 	for {
-		if !sleepUntil(ctx, next) {
+		if !retry.SleepUntil(ctx, next) {
 			return nil
 		}
 		until, creds, err := k.reclaim(ctx, queue)
@@ -68,11 +69,11 @@ func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) err
 			return nil
 		case tc.Status(err) == http.StatusConflict:
 			return fmt.Errorf("%w: %w", ErrLost, err)
-		case !time.Now().Round(0).Before(k.until.Round(0)):
+		case !retry.Wall().Before(k.until.Round(0)):
 			return fmt.Errorf("%w: the claim expired: %w", ErrLost, err)
 		}
 		logger.Warn("the claim could not be prolonged; trying again", "until", k.until, "error", err)
-		next = time.Now().Round(0).Add(min(reclaimAgain, max(k.until.Sub(time.Now().Round(0)), reclaimLeast)))
+		next = retry.Wall().Add(min(reclaimAgain, max(k.until.Sub(retry.Wall()), reclaimLeast)))
 	}
 }
 
@@ -80,7 +81,7 @@ func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) err
 // worker, so the worker asks just after it.
 func (k *keeper) next(until time.Time) time.Time {
 	at, late := reclaimAt(until), k.deadline.Round(0).Add(deadlineGrace)
-	if late.Before(at) && late.After(time.Now().Round(0)) {
+	if late.Before(at) && late.After(retry.Wall()) {
 		return late
 	}
 	return at
@@ -89,8 +90,8 @@ func (k *keeper) next(until time.Time) time.Time {
 // reclaimAt is when a claim is to be prolonged: some time ahead of its end, or half-way there
 // when it is short.
 func reclaimAt(until time.Time) time.Time {
-	left := until.Round(0).Sub(time.Now().Round(0))
-	return time.Now().Round(0).Add(max(left-min(reclaimAhead, left/2), reclaimLeast))
+	left := until.Round(0).Sub(retry.Wall())
+	return retry.Wall().Add(max(left-min(reclaimAhead, left/2), reclaimLeast))
 }
 
 // reclaim makes one attempt, which must not hang for longer than there is to lose.
@@ -104,22 +105,4 @@ func (k *keeper) set(until time.Time, creds tc.Credentials) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.until, k.creds = until, creds
-}
-
-// sleepUntil waits for t on the wall clock; false when ctx ended first. It looks at the clock
-// every minute, as timers stand still while a machine sleeps.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	for {
-		left := t.Round(0).Sub(time.Now().Round(0))
-		if left <= 0 {
-			return ctx.Err() == nil
-		}
-		timer := time.NewTimer(min(left, time.Minute))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		}
-	}
 }
