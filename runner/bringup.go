@@ -35,6 +35,7 @@ type machine struct {
 	secrets int            // how many of the layers, counted from the end, are of secrets
 	whole   map[string]any // in place of layers: a config that a public program saved
 	end     launch.End     // of the worker, when it has ended
+	due     bool           // secrets have not been fetched yet, nor files written
 }
 
 // bringUp gets credentials and config: afresh, or from the state that was saved before a
@@ -53,16 +54,19 @@ func (r *runner) bringUp(ctx context.Context, p providers.Provider) (*machine, e
 		if !usable {
 			return nil, fmt.Errorf("the credentials saved in %s have expired; worker-manager does not let this machine register again", r.config.StateFile)
 		}
-		return r.resume(o, p, saved)
+		return r.resume(ctx, o, p, saved)
 	}
 	if usable {
 		o.Client = r.client.WithPolicy(r.patience(r.deps.Fallback))
 	}
 	m, err := r.fresh(ctx, o, p)
+	if err == nil {
+		m.session.Use(r.client) // from here on there is nothing else to go on with
+	}
 	if err != nil && usable && tc.Temporary(err) && ctx.Err() == nil {
 		r.log.Warn("Taskcluster does not answer; going on with the state of the last start", "error", err)
 		o.Client = r.client
-		return r.resume(o, p, saved)
+		return r.resume(ctx, o, p, saved)
 	}
 	return m, err
 }
@@ -86,7 +90,7 @@ func (r *runner) saved() *state.State {
 	return &s
 }
 
-func (r *runner) resume(o register.Options, p providers.Provider, s *state.State) (*machine, error) {
+func (r *runner) resume(ctx context.Context, o register.Options, p providers.Provider, s *state.State) (*machine, error) {
 	m := &machine{session: register.Resume(o, p, tc.Registration{Credentials: s.Credentials, Expires: s.Expires, Secret: s.Secret})}
 	for _, layer := range s.Layers {
 		m.layers = append(m.layers, config.Layer{Config: layer})
@@ -96,10 +100,19 @@ func (r *runner) resume(o register.Options, p providers.Provider, s *state.State
 		m.whole = s.WorkerConfig
 	}
 	r.log.Info("going on with credentials from before a restart", "expires", s.Expires)
-	return m, nil
+	if !s.Due {
+		return m, nil
+	}
+	m.due = true
+	m.secrets = 0 // that start got no further than its registration
+	if len(m.layers) > 0 {
+		m.layers[0].Files = s.Files
+	}
+	return m, r.complete(ctx, m)
 }
 
-// fresh registers, fetches secrets, and writes what came with them.
+// fresh registers and completes the machine. What came with a registration that cannot be
+// repeated is saved at once, so that it outlives whatever happens on the way.
 func (r *runner) fresh(ctx context.Context, o register.Options, p providers.Provider) (*machine, error) {
 	session, pool, err := register.New(ctx, o, p)
 	if err != nil {
@@ -109,13 +122,25 @@ func (r *runner) fresh(ctx context.Context, o register.Options, p providers.Prov
 	if err := r.poolLayer(m, pool); err != nil {
 		return nil, err
 	}
-	if r.config.GetSecrets {
-		if err := r.secretLayers(ctx, m); err != nil {
+	if r.config.Place.Kind.Ephemeral {
+		m.due = true
+		if err := r.save(m); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.save(m); err != nil {
+	if err := r.complete(ctx, m); err != nil {
 		return nil, err
+	}
+	return m, nil
+}
+
+// complete fetches secrets, writes what came with them and with the registration, and saves
+// the whole.
+func (r *runner) complete(ctx context.Context, m *machine) error {
+	if r.config.GetSecrets {
+		if err := r.secretLayers(ctx, m); err != nil {
+			return err
+		}
 	}
 	for i, layer := range m.layers {
 		mode := files.Public
@@ -123,10 +148,11 @@ func (r *runner) fresh(ctx context.Context, o register.Options, p providers.Prov
 			mode = files.Owner
 		}
 		if err := files.Write(layer.Files, mode); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return m, nil
+	m.due = false
+	return r.save(m)
 }
 
 func (r *runner) poolLayer(m *machine, raw json.RawMessage) error {
@@ -153,9 +179,12 @@ func (r *runner) secretLayers(ctx context.Context, m *machine) error {
 		say(ctx, r.log, slog.LevelWarn, "No worker secrets for worker pool "+r.identity.WorkerPoolID+".")
 	}
 	for _, s := range secrets {
-		layer, err := config.SecretLayer(s.Value)
+		layer, warning, err := config.SecretLayer(s.Value)
 		if err != nil {
 			return fmt.Errorf("secret %s: %w", s.Name, err)
+		}
+		if warning != "" {
+			r.log.Warn("a secret has a mistake", "secret", s.Name, "warning", warning)
 		}
 		m.layers = append(m.layers, layer)
 	}
@@ -195,12 +224,16 @@ func (r *runner) save(m *machine) error {
 		Credentials: now.Credentials, Expires: now.Expires, Secret: now.Secret,
 		// A public program that reads this hands the config to a public worker.
 		WorkerConfig: config.WithoutWorkerkit(rendered),
+		Due:          m.due,
 	}
 	if m.whole != nil {
 		s.ProviderType = "" // still the public form
 	}
 	for _, l := range m.layers {
 		s.Layers = append(s.Layers, l.Config)
+		if m.due {
+			s.Files = append(s.Files, l.Files...)
+		}
 	}
 	return state.Save(r.config.StateFile, s)
 }

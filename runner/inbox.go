@@ -18,7 +18,8 @@ import (
 type inbox struct {
 	log      *slog.Logger
 	asked    atomic.Bool
-	reports  chan tc.WorkerError
+	reports  chan tc.WorkerError // never closed: on Windows a late message can come after close
+	done     chan struct{}
 	cancel   context.CancelFunc
 	reporter sync.WaitGroup
 }
@@ -30,9 +31,9 @@ const lastWords = 10 * time.Second
 func newInbox(ctx context.Context, log *slog.Logger, session *register.Session) *inbox {
 	// Reports are still sent while the runner is being stopped.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	in := &inbox{log: log, reports: make(chan tc.WorkerError, 16), cancel: cancel}
+	in := &inbox{log: log, reports: make(chan tc.WorkerError, 16), done: make(chan struct{}), cancel: cancel}
 	in.reporter.Go(func() {
-		for e := range in.reports {
+		for e, ok := in.next(); ok; e, ok = in.next() {
 			if err := session.Report(ctx, e); err != nil {
 				log.Error("an error report of the worker was not delivered", "title", e.Title, "error", err)
 			}
@@ -41,9 +42,24 @@ func newInbox(ctx context.Context, log *slog.Logger, session *register.Session) 
 	return in
 }
 
-// close ends the sending of reports. Call it when nothing more comes in.
+// next is the next report; false when the inbox is closed and empty.
+func (in *inbox) next() (tc.WorkerError, bool) {
+	select {
+	case e := <-in.reports:
+		return e, true
+	case <-in.done:
+	}
+	select {
+	case e := <-in.reports:
+		return e, true
+	default:
+		return tc.WorkerError{}, false
+	}
+}
+
+// close sends what has come in and ends the sending of reports. What comes in later is lost.
 func (in *inbox) close() {
-	close(in.reports)
+	close(in.done)
 	timer := time.AfterFunc(lastWords, in.cancel)
 	in.reporter.Wait()
 	timer.Stop()

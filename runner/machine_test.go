@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,7 @@ type bench struct {
 	deployment *localtest.Instance
 	config     config.Config
 	dir        string
+	fail       string // a part of a path; the first call there fails with 503, while it is set
 
 	mu       sync.Mutex
 	log      bytes.Buffer
@@ -69,12 +71,39 @@ func (b *bench) logged() string {
 }
 
 func (b *bench) deps() runner.Deps {
+	client := tc.NewHTTP()
+	if b.fail != "" {
+		client.Transport = &refusing{RoundTripper: client.Transport, path: b.fail}
+	}
 	return runner.Deps{
-		Log: slog.New(textlog.New(b)), HTTP: tc.NewHTTP(), Stdout: b, Stderr: b,
+		Log: slog.New(textlog.New(b)), HTTP: client, Stdout: b, Stderr: b,
 		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Minute), nil },
-		PowerOff: func(context.Context) error { b.poweroff++; return nil },
+		PowerOff: func(ctx context.Context) error { b.poweroff++; return ctx.Err() },
 		Patience: 2 * time.Second, Fallback: 200 * time.Millisecond, Grace: 20 * time.Second,
 	}
+}
+
+// refusing makes the first call to a path fail.
+type refusing struct {
+	http.RoundTripper
+	path string
+	once sync.Once
+}
+
+func (f *refusing) RoundTrip(r *http.Request) (reply *http.Response, err error) {
+	if strings.Contains(r.URL.Path, f.path) {
+		f.once.Do(func() {
+			reply = &http.Response{StatusCode: http.StatusServiceUnavailable, Status: "503 Busy", Body: http.NoBody, Header: http.Header{}, Request: r}
+		})
+	}
+	if reply != nil {
+		return reply, nil
+	}
+	return f.RoundTripper.RoundTrip(r)
+}
+
+func (f *refusing) CloseIdleConnections() {
+	(&http.Client{Transport: f.RoundTripper}).CloseIdleConnections()
 }
 
 // run runs a worker that follows the script to its end.

@@ -81,11 +81,9 @@ func (r *runner) cleanUp(ctx context.Context, m *machine, end policy.End) error 
 	if end.Asked && action.Release == policy.Keep {
 		r.log.Info("the worker asked for a shutdown; this machine stays on")
 	}
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
-	defer done()
 	off := action.Release == policy.PowerOff
 	if action.Release == policy.RemoveElsePowerOff {
-		err := m.session.Remove(ctx)
+		err := r.remove(ctx, m)
 		if off = err != nil; off {
 			r.log.Error("the worker could not be removed; switching the machine off", "error", err)
 		} else {
@@ -93,7 +91,7 @@ func (r *runner) cleanUp(ctx context.Context, m *machine, end policy.End) error 
 		}
 	}
 	if off {
-		if err := r.deps.PowerOff(ctx); err != nil {
+		if err := r.powerOff(ctx); err != nil {
 			return fmt.Errorf("switch the machine off: %w", err)
 		}
 	}
@@ -101,4 +99,21 @@ func (r *runner) cleanUp(ctx context.Context, m *machine, end policy.End) error 
 		return &WorkerError{m.end}
 	}
 	return nil
+}
+
+// lastSteps is how long each step of cleaning up may take. Each has its own time: a removal
+// that nobody answers must leave enough to switch the machine off. The end of ctx, which may
+// be why the worker has ended, stops neither.
+const lastSteps = 2 * time.Minute
+
+func (r *runner) remove(ctx context.Context, m *machine) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+	defer done()
+	return m.session.Remove(ctx)
+}
+
+func (r *runner) powerOff(ctx context.Context) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+	defer done()
+	return r.deps.PowerOff(ctx)
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +59,63 @@ func TestAStaticMachineGoesOnWithItsStateWhileNobodyAnswers(t *testing.T) {
 		t.Error(diff)
 	}
 	b.expectLog("WARNING: Taskcluster does not answer; going on with the state of the last start")
+}
+
+// TestPatienceAfterAStartWithState: that there was state to fall back to makes the runner
+// impatient only until it has registered.
+func TestPatienceAfterAStartWithState(t *testing.T) {
+	b := newBench(t)
+	b.state()
+	if err := b.run(t.Context(), "exit:0"); err != nil {
+		t.Fatal(err)
+	}
+	b.fail = "/worker-pool-errors/"
+	_ = b.run(t.Context(), `say:~{"type":"error-report","kind":"k","title":"t","description":"d","extra":{}} exit:0`)
+	b.expectLog("WARNING: Taskcluster does not answer; trying again; error: workerManager.reportWorkerError")
+	if n := b.calls("reportWorkerError"); n != 1 || strings.Contains(b.logged(), "was not delivered") {
+		t.Errorf("%d reports; log:\n%s", n, b.logged())
+	}
+}
+
+// TestAnEphemeralMachineThatEndsBeforeItHasItsSecrets goes on where it stopped: it cannot
+// register again.
+func TestAnEphemeralMachineThatEndsBeforeItHasItsSecrets(t *testing.T) {
+	b := newBench(t)
+	b.ephemeral()
+	b.state()
+	path := filepath.Join(b.dir, "delivered")
+	b.poolConfig(`{"workerConfig":{"genericWorker":{"config":{"workerTypeMetadata":{"list":["pool"]}},"files":[{"path":` + strconv.Quote(path) + `,"encoding":"base64","format":"file","content":"eA=="}]}}}`)
+	b.fail = "/secret/"
+	d := b.deps()
+	d.Patience = time.Nanosecond
+	if err := runner.Run(t.Context(), b.config, d); err == nil {
+		t.Fatal("secrets that cannot be fetched do no harm")
+	}
+	d.HTTP.CloseIdleConnections()
+	b.fail = ""
+	if err := b.run(t.Context(), "exit:72"); err == nil { // 72: it is not removed
+		t.Fatal("72 counts as well done")
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "x" {
+		t.Errorf("delivered %q, %v", data, err)
+	}
+	if n := b.calls("registerWorker"); n != 1 {
+		t.Errorf("%d registrations", n)
+	}
+	if diff := cmp.Diff(map[string]any{"list": []any{"file", "pool"}}, b.rendered()["workerTypeMetadata"]); diff != "" {
+		t.Error(diff)
+	}
+	asked := b.calls("get")
+	if asked == 0 {
+		t.Error("no secrets were asked for")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.run(t.Context(), "exit:72") // nothing is due any longer
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) || b.calls("get") != asked {
+		t.Errorf("written again: %v; %d secrets asked for, %d before", err, b.calls("get"), asked)
+	}
 }
 
 // TestThePublicFormOfTheState: a machine whose last start was by the public programs.

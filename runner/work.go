@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -34,7 +33,8 @@ func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) (po
 	helpers, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
-	tell := &teller{log: r.log, worker: w}
+	tell := newTeller(r.log, w, r.deps.Grace)
+	wg.Go(func() { tell.deliver(helpers) })
 	wg.Go(func() { r.keepCredentials(helpers, m, tell) })
 	if watcher, ok := p.(providers.Watcher); ok {
 		wg.Go(func() { r.watch(helpers, watcher, tell) })
@@ -83,7 +83,7 @@ func (r *runner) keepCredentials(ctx context.Context, m *machine, tell *teller) 
 		if err := r.save(m); err != nil {
 			r.log.Error("the new credentials could not be saved", "error", err)
 		}
-		tell.credentials(ctx, next.Credentials)
+		tell.credentials(next.Credentials)
 	})
 	if err != nil {
 		r.log.Error("the worker must end", "error", err)
@@ -107,61 +107,4 @@ func (r *runner) watch(ctx context.Context, w providers.Watcher, tell *teller) {
 			tell.terminate(ctx, n.Deadline)
 		}
 	}
-}
-
-// teller sends messages to the worker as soon as it is known to understand them.
-type teller struct {
-	log    *slog.Logger
-	worker *launch.Worker
-
-	mu         sync.Mutex
-	terminated bool
-}
-
-// ready waits for the worker's hello.
-func (t *teller) ready(ctx context.Context) bool {
-	select {
-	case <-t.worker.Conn().Ready():
-		return true
-	case <-t.worker.Done():
-	case <-ctx.Done():
-	}
-	return false
-}
-
-// credentials hands new ones over. A worker that cannot take them must end before its own do.
-func (t *teller) credentials(ctx context.Context, c tc.Credentials) {
-	if !t.ready(ctx) {
-		return
-	}
-	conn := t.worker.Conn()
-	if !conn.Agreed(protocol.NewCredentials) {
-		t.terminate(ctx, time.Time{})
-		return
-	}
-	if err := conn.Send(protocol.Credentials(c.ClientID, c.AccessToken, c.Certificate)); err != nil {
-		t.log.Error("the worker did not get its new credentials", "error", err)
-	}
-}
-
-// terminate asks the worker to end without finishing its tasks, once.
-func (t *teller) terminate(ctx context.Context, deadline time.Time) {
-	if !t.ready(ctx) {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.terminated {
-		return
-	}
-	conn := t.worker.Conn()
-	err := errors.New("it does not know graceful termination")
-	if conn.Agreed(protocol.GracefulTermination) {
-		err = conn.Send(protocol.Terminate(false, deadline))
-	}
-	if err != nil {
-		t.log.Error("the worker was not asked to end", "error", err)
-		return
-	}
-	t.terminated = true
 }

@@ -79,7 +79,7 @@ func (w *Worker) polled(ctx context.Context, p poll) {
 	default:
 		w.failures = 0
 	}
-	if w.idle() {
+	if !w.draining && w.idle() {
 		if w.deps.Terminate == nil {
 			w.drain(EndIdle)
 		} else {

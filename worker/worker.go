@@ -170,6 +170,9 @@ func (w *Worker) rest() {
 // free is how many more tasks may run now.
 func (w *Worker) free() int { return min(w.deps.Capacity, w.deps.Remaining()) - len(w.running) }
 
+// cleanTime bounds what a run may take to free everything once it is resolved.
+const cleanTime = 5 * time.Minute
+
 // start begins a run. One that came while draining is handed back.
 func (w *Worker) start(ctx context.Context, c tc.Claim) {
 	run := w.deps.NewRun(c)
@@ -183,7 +186,9 @@ func (w *Worker) start(ctx context.Context, c tc.Claim) {
 	w.owned.Go(func() {
 		w.deps.Resolved(c, w.outcome(ctx, run))
 		w.finished <- id
-		run.Clean(context.WithoutCancel(ctx))
+		cleaning, done := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
+		defer done()
+		run.Clean(cleaning)
 		w.cleaned <- struct{}{}
 	})
 }

@@ -91,16 +91,22 @@ func publish(path string, value any) (err error) {
 	return nil
 }
 
-// sweep returns what removes the task directories of a worker that ended without cleaning up.
+// sweep returns what removes the directories of tasks of a worker that ended without cleaning up.
 // Which they are is known before the first task makes its own.
 func (p *program) sweep(tasksDir string) func() {
 	if !p.config.CleanUpTaskDirs {
 		return func() {}
 	}
-	left, _ := filepath.Glob(filepath.Join(tasksDir, "task_*")) // fails for a bad pattern only
+	left, err := os.ReadDir(tasksDir)
+	if err != nil {
+		p.logger.Warn("old task directories cannot be found", "error", err)
+	}
 	return func() {
-		for _, dir := range left {
-			if err := taskrun.RemoveDir(dir); err != nil {
+		for _, entry := range left {
+			if !taskrun.IsDir(entry.Name()) {
+				continue
+			}
+			if err := taskrun.RemoveDir(filepath.Join(tasksDir, entry.Name())); err != nil {
 				p.logger.Warn("an old task directory is left", "error", err)
 			}
 		}

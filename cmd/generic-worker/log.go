@@ -3,39 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/workerkit/workerkit/internal/protocol"
 )
-
-// sink takes the lines of the worker's log: to standard error, or to the runner once it is known
-// to take them.
-type sink struct {
-	mu   sync.Mutex
-	out  io.Writer
-	conn *protocol.Conn // nil without a runner
-}
-
-// through sends the log to the runner from now on.
-func (s *sink) through(conn *protocol.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conn = conn
-}
-
-// line writes a line without a prefix of its own.
-func (s *sink) line(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil && s.conn.Agreed(protocol.Log) && s.conn.Send(protocol.LogText(text)) == nil {
-		return
-	}
-	fmt.Fprintf(s.out, "%s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05Z"), text)
-}
 
 // handler is the worker's log in the public program's form: one line of text a record.
 type handler struct {

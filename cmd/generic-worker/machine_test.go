@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,9 +90,15 @@ type process struct {
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	gate atomic.Pointer[func() error] // if set, what comes before each write
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	if gate := o.gate.Load(); gate != nil {
+		if err := (*gate)(); err != nil {
+			return 0, err
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(p)

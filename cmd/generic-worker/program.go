@@ -20,6 +20,7 @@ import (
 	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
 
@@ -114,7 +115,7 @@ func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worke
 		Changed: p.changed,
 		Resolved: func(claim tc.Claim, o taskrun.Outcome) {
 			p.metrics.event("taskFinish", time.Now(), claim.TaskID, claim.RunID)
-			p.logger.Info("a task has ended", "taskId", claim.TaskID, "runId", claim.RunID, "resolution", string(o.Resolution))
+			p.resolved(claim, o)
 			if err := count.add(); err != nil {
 				p.logger.Error("numberOfTasksToRun may not hold over a restart", "error", err)
 			}
@@ -126,6 +127,23 @@ func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worke
 	}
 	return d
 }
+
+// resolved says in the worker's log how a run ended. An error that came after the task's own log was
+// complete is nowhere else.
+func (p *program) resolved(claim tc.Claim, o taskrun.Outcome) {
+	level, attrs := slog.LevelInfo, []any{"taskId", claim.TaskID, "runId", claim.RunID, "resolution", string(o.Resolution)}
+	if o.Err != nil {
+		attrs = append(attrs, "error", o.Err)
+	}
+	if o.Resolution == "" || o.Resolution == task.InternalError {
+		level = slog.LevelWarn
+	}
+	p.logger.Log(context.Background(), level, "a task has ended", attrs...)
+}
+
+// survive keeps the program alive when nobody reads its output any more: a write then fails, which
+// is no reason to leave tasks behind. Tasks get the signal's usual effect.
+func survive() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // terminate asks worker-manager whether this worker should end. Without an answer it should not.
 func (p *program) terminate(ctx context.Context) bool {
@@ -166,8 +184,8 @@ func (p *program) listen() (stop func()) {
 				p.signalled(s)
 			case <-gone:
 				gone = nil
-				p.logger.Warn("the runner has gone; ending", "error", p.runner.err)
 				p.worker.Drain(false)
+				p.logger.Warn("the runner has gone; ending", "error", p.runner.err)
 			}
 		}
 	})
@@ -223,7 +241,7 @@ func (p *program) shutdown(wanted bool, why string) error {
 	}
 	p.metrics.event("instanceShutdown", time.Now(), "", 0)
 	if p.runner.can(protocol.Shutdown) {
-		return p.runner.conn.Send(protocol.Message{Type: protocol.Shutdown})
+		return p.sink.send(protocol.Message{Type: protocol.Shutdown})
 	}
 	return p.powerOff("generic-worker: " + why)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -136,6 +137,32 @@ func TestArtifacts(t *testing.T) {
 		if kinds["public/logs/live.log"] != "link" {
 			t.Errorf("the live log is a %q", kinds["public/logs/live.log"])
 		}
+	}
+}
+
+// TestTaskThatEmptiesItsDirectory: the worker's own files are not among the task's.
+func TestTaskThatEmptiesItsDirectory(t *testing.T) {
+	m := newMachine(t, map[string]any{"numberOfTasksToRun": 1})
+	id := m.create(with(sh("echo before; ls -A; rm -rf ./* ./.[!.]*; echo x > kept; echo after"), "artifacts", []any{
+		map[string]any{"type": "directory", "path": ".", "name": "public/all"},
+	}))
+	m.start().exits(exitEnough)
+	m.resolved(id, 0, "completed")
+	contains(t, m.artifact(id, 0, backing), "] === Task Starting ===\n", "\nbefore\nafter\n", "] === Task Finished ===\n")
+	list, err := m.queue().ListArtifacts(id, "0", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range list.Artifacts {
+		names = append(names, a.Name)
+	}
+	slices.Sort(names)
+	if want := []string{"public/all/kept", "public/logs/live.log", backing}; !slices.Equal(names, want) {
+		t.Errorf("the artifacts are %v, want %v", names, want)
+	}
+	if left, err := os.ReadDir(filepath.Join(m.dir, "tasks")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

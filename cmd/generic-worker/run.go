@@ -21,7 +21,9 @@ type options struct {
 func run(o options, stdout, stderr io.Writer, off func(why string) error) (code int) {
 	// The worker waits most of its time: little memory matters more than a few collections.
 	debug.SetGCPercent(50)
-	sink := &sink{out: stderr}
+	sink := newSink(stderr)
+	defer sink.close()
+	survive()
 	p := &program{logger: slog.New(&handler{sink: sink}), sink: sink, powerOff: off}
 	defer func() {
 		if what := recover(); what != nil {

@@ -103,7 +103,7 @@ func (p *program) report(problem error) {
 		"headlessTasks": strconv.FormatBool(c.HeadlessTasks), "capacity": strconv.Itoa(int(c.Capacity)),
 	})
 	if err == nil {
-		err = p.runner.conn.Send(protocol.Message{Type: protocol.ErrorReport, Kind: "worker-error", Title: "generic-worker error", Description: problem.Error(), Extra: extra})
+		err = p.sink.send(protocol.Message{Type: protocol.ErrorReport, Kind: "worker-error", Title: "generic-worker error", Description: problem.Error(), Extra: extra})
 	}
 	if err != nil {
 		p.logger.Warn("the error was not reported", "error", err)

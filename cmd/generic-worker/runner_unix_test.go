@@ -4,11 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -171,7 +173,8 @@ func TestSecondSignal(t *testing.T) {
 // TestRestarts: the number of tasks is counted over restarts, and no slot takes one too many.
 func TestRestarts(t *testing.T) {
 	for _, capacity := range []int{1, 4} {
-		m := newMachine(t, map[string]any{"numberOfTasksToRun": 5, "capacity": capacity})
+		const tasks = "tasks[1*" // no pattern, although it looks like one
+		m := newMachine(t, map[string]any{"numberOfTasksToRun": 5, "capacity": capacity, "tasksDir": tasks})
 		var ids []string
 		for range 7 {
 			ids = append(ids, m.create(sh("sleep 0.1")))
@@ -179,9 +182,11 @@ func TestRestarts(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(m.dir, counterFile), []byte("2"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		old := filepath.Join(m.dir, "tasks", "task_old", "deep")
-		if err := os.MkdirAll(old, 0o700); err != nil {
-			t.Fatal(err)
+		old := filepath.Join(m.dir, tasks, "task_old", "deep")
+		for _, dir := range []string{old, filepath.Join(m.dir, tasks, "own_task_old"), filepath.Join(m.dir, tasks, "owned")} {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := os.Chmod(old, 0); err != nil {
 			t.Fatal(err)
@@ -196,8 +201,8 @@ func TestRestarts(t *testing.T) {
 		if completed != 3 {
 			t.Errorf("capacity %d: %d tasks were run", capacity, completed)
 		}
-		if left, _ := filepath.Glob(filepath.Join(m.dir, "tasks", "*")); len(left) > 0 {
-			t.Errorf("left: %v", left)
+		if left, err := os.ReadDir(filepath.Join(m.dir, tasks)); err != nil || len(left) != 1 || left[0].Name() != "owned" {
+			t.Errorf("left: %v, %v", left, err)
 		}
 		before := len(m.Calls())
 		m.start().exits(exitEnough) // there is nothing to do any more
@@ -282,4 +287,44 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRunnerGone: when the runner dies, nobody reads the worker's output any more, which must not
+// end the worker before its tasks are handed back.
+func TestRunnerGone(t *testing.T) {
+	m := newMachine(t, nil)
+	id := m.create(sh("sleep 30"))
+	p := m.start("--with-worker-runner")
+	p.welcome(protocol.All()...)
+	until(t, "the task runs", func() bool { return strings.Contains(p.logged(), "taskStart") })
+	broken := func() error { return io.ErrClosedPipe }
+	p.stdout.gate.Store(&broken)
+	p.say(protocol.Message{Type: "so that the worker writes"})
+	_ = p.stdin.Close()
+	p.exits(exitDrained)
+	m.resolved(id, 0, "worker-shutdown")
+}
+
+// TestRunnerStuck: a runner that does not read holds up nothing.
+func TestRunnerStuck(t *testing.T) {
+	m := newMachine(t, nil)
+	id := m.create(sh("sleep 30"))
+	p := m.start("--with-worker-runner")
+	p.welcome(protocol.All()...)
+	until(t, "the task runs", func() bool { return strings.Contains(p.logged(), "taskStart") })
+	release := make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(free)
+	stuck := func() error { <-release; return nil }
+	p.stdout.gate.Store(&stuck)
+	for range 400 { // more than pipes hold
+		p.say(protocol.Message{Type: strings.Repeat("x", 1000)})
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the worker ends", func() bool { return p.cmd.Process.Signal(syscall.Signal(0)) != nil })
+	free()
+	p.exits(exitDrained)
+	m.resolved(id, 0, "worker-shutdown")
 }

@@ -183,7 +183,7 @@ func TestAGrandchildDoesNotKeepTheRunner(t *testing.T) {
 }
 
 func TestSignalsAreGracefulTermination(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		r := newRig(t)
 		s := r.start("await:welcome say:ready")
 		s.until("ready")

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/hostfacts"
@@ -64,7 +63,7 @@ func start(path string, log *slog.Logger, stdout, stderr io.Writer) int {
 		log.Warn("this program is not protected from the out-of-memory killer", "error", err)
 	}
 	// A second signal ends the program at once: stop gives signals their usual effect back.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,11 @@ func run(ctx context.Context, file string, flags runFlags, stdout, stderr io.Wri
 	if err != nil {
 		return &exitError{exitNotRun, err}
 	}
+	if flags.artifacts != "" {
+		if err := os.MkdirAll(flags.artifacts, 0o755); err != nil {
+			return &exitError{exitNotRun, fmt.Errorf("--artifacts: %w", err)}
+		}
+	}
 	place, err := findPlace(ctx, flags, stderr)
 	if err != nil {
 		return &exitError{exitNotRun, err}
@@ -94,6 +100,9 @@ func findPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, e
 	root := os.Getenv("TASKCLUSTER_ROOT_URL")
 	if root == "" {
 		return startPlace(ctx, flags, stderr)
+	}
+	if u, err := url.Parse(root); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("TASKCLUSTER_ROOT_URL must be a URL such as https://taskcluster.example.com; unset it to have a Taskcluster started")
 	}
 	credentials := tc.Credentials{
 		ClientID:    os.Getenv("TASKCLUSTER_CLIENT_ID"),
@@ -185,33 +194,46 @@ func (p *place) run(ctx context.Context, file string, definition tasks.Definitio
 	}
 	taskID := slugid.Nice()
 	if err := p.queue.Create(ctx, taskID, definition.JSON()); err != nil {
+		if tc.Status(err) == 0 {
+			err = fmt.Errorf("the deployment of TASKCLUSTER_ROOT_URL does not answer: %w", err)
+		}
 		return &exitError{exitNotRun, err}
 	}
 	fmt.Fprintln(stderr, "task", taskID, "created")
+	waiting := time.AfterFunc(unclaimed, func() {
+		fmt.Fprintf(stderr, "no worker has claimed the task yet; is one running for its task queue? (Ctrl-C cancels it)\n")
+	})
+	defer waiting.Stop()
 	live, backing := definition.Logs()
 	watched, stop := p.watch(ctx)
 	defer stop()
 	status, err := tasks.Follower{
 		Queue: p.queue, HTTP: session.HTTP(), Poll: p.poll, Live: live, Backing: backing, Out: stdout,
-		Notice: func(r tc.RunStatus) { fmt.Fprintln(stderr, describe(taskID, r)) },
+		Notice: func(r tc.RunStatus) {
+			waiting.Stop()
+			fmt.Fprintln(stderr, describe(taskID, r))
+		},
 	}.Follow(watched, taskID)
 	if err != nil {
 		return p.giveUp(ctx, taskID, err, stderr)
 	}
 	if flags.artifacts != "" && len(status.Runs) > 0 {
-		p.download(ctx, taskID, status.Runs[len(status.Runs)-1].ID, flags.artifacts, stderr)
+		err = p.download(ctx, taskID, status.Runs[len(status.Runs)-1].ID, flags.artifacts, stderr)
 	}
-	return outcome(status)
+	if result := outcome(status); result != nil || err == nil {
+		return result
+	}
+	return &exitError{exitNotRun, err}
 }
 
-// download fetches the artifacts of a run. What cannot be had is said, and changes no exit
-// code: that is the task's.
-func (p *place) download(ctx context.Context, taskID string, runID int64, dir string, stderr io.Writer) {
+// unclaimed is how long a task may wait for a worker before that is said.
+const unclaimed = 10 * time.Second
+
+// download fetches the artifacts of a run, as many as can be had.
+func (p *place) download(ctx context.Context, taskID string, runID int64, dir string, stderr io.Writer) error {
 	written, err := tasks.Download(ctx, p.queue, session.HTTP(), taskID, runID, dir)
 	fmt.Fprintf(stderr, "%d artifacts in %s\n", len(written), dir)
-	if err != nil {
-		fmt.Fprintln(stderr, "taskcluster-local:", err)
-	}
+	return err
 }
 
 // giveUp cancels a task that nobody will follow any more.

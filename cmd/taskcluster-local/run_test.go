@@ -38,15 +38,19 @@ func TestRunSaysInOneLineWhyItCannot(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want string
+		root string
 	}{
-		"no file":         {[]string{"run"}, "give one task file"},
-		"two files":       {[]string{"run", good, good}, "give one task file"},
-		"unknown flag":    {[]string{"run", "--fast", good}, "--fast"},
-		"absent file":     {[]string{"run", good + "x"}, "good.ymlx"},
-		"bad YAML":        {[]string{"run", bad}, bad + ":"},
-		"missing program": {[]string{"run", good}, "nor on PATH"},
+		"no file":         {[]string{"run"}, "give one task file", ""},
+		"two files":       {[]string{"run", good, good}, "give one task file", ""},
+		"unknown flag":    {[]string{"run", "--fast", good}, "--fast", ""},
+		"absent file":     {[]string{"run", good + "x"}, "good.ymlx", ""},
+		"bad YAML":        {[]string{"run", bad}, bad + ":", ""},
+		"missing program": {[]string{"run", good}, "nor on PATH", ""},
+		"not a folder":    {[]string{"run", "--artifacts", good, good}, "--artifacts: mkdir " + good, ""},
+		"not a URL":       {[]string{"run", "--task-queue", "a/b", good}, "TASKCLUSTER_ROOT_URL must be a URL", "garbage"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Setenv("TASKCLUSTER_ROOT_URL", c.root)
 			command := newCommand()
 			command.SetArgs(c.args)
 			command.SetOut(&strings.Builder{})

@@ -78,6 +78,9 @@ func encoding(d Data) string {
 // send sends the data by PUT to where locate says, and asks again when that is no longer good.
 func (u *Uploader) send(ctx context.Context, logger *slog.Logger, d Data, sums *sums, locate func(context.Context) (target, error)) error {
 	policy := u.Policy
+	if policy.Total > 0 {
+		policy.Total += needed(d) // else the first attempt with a lot of data could use up all of it
+	}
 	policy.Notify = func(err error, wait time.Duration) {
 		logger.Warn("artifact: upload failed, will try again", "name", d.Name, "error", err, "wait", wait.Round(time.Millisecond))
 	}
@@ -92,7 +95,10 @@ func (u *Uploader) send(ctx context.Context, logger *slog.Logger, d Data, sums *
 			to = located
 		}
 		err := u.put(ctx, to, d, sums)
-		if errors.Is(err, errStale) {
+		switch {
+		case errors.Is(err, errStale):
+			to = target{}
+		case errors.Is(err, errRefused):
 			to = target{}
 			if refused++; refused > mostRefusals {
 				return retry.Permanent(err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -154,12 +155,12 @@ func TestUploadTriesAgainWhereThatMayHelp(t *testing.T) {
 	}{
 		"unavailable":         {[]int{503, 500, 502}, 4, 1},
 		"too many":            {[]int{429}, 2, 1},
-		"S3's idle time-out":  {[]int{400, 400}, 3, 1},
+		"S3's bad request":    {[]int{400, 400, 400, 400, 400}, 6, 6},
 		"broken connection":   {[]int{0, 0}, 3, 1},
 		"URL refused":         {[]int{403}, 2, 2},
 		"URL refused later":   {[]int{503, 403, 503}, 4, 2},
 		"three URLs refused":  {[]int{403, 401, 403}, 4, 4},
-		"all of these at all": {[]int{0, 400, 403, 503, 429}, 6, 2},
+		"all of these at all": {[]int{0, 400, 403, 503, 429}, 6, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSink(t, after(test.answers...))
@@ -221,6 +222,44 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, cause) || s.puts != 3 {
 		t.Errorf("%v after %d PUTs", err, s.puts)
 	}
+}
+
+// stalled keeps its first request until that is given up, and answers the others.
+type stalled struct{ requests int }
+
+func (s *stalled) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer r.Body.Close()
+	if s.requests++; s.requests == 1 {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+}
+
+// fixed is a queue with a URL that nobody serves.
+type fixed struct{}
+
+func (fixed) CreateArtifact(context.Context, string, tc.Artifact) (tc.Upload, error) {
+	return tc.Upload{PutURL: "http://store.invalid/", Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (fixed) FinishArtifact(context.Context, string, string) error { return nil }
+
+// TestLargeUploadHasASecondAttempt: one attempt may take longer than the policy's time.
+func TestLargeUploadHasASecondAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &stalled{}
+		u := &artifact.Uploader{HTTP: &http.Client{Transport: network}, Policy: retry.API(), Now: time.Now}
+		d := text("x")
+		d.Size, d.Length = 1<<30, 1<<30
+		begin := time.Now()
+		if err := u.Upload(t.Context(), fixed{}, slog.New(slog.DiscardHandler), d); err != nil || network.requests != 2 {
+			t.Errorf("%v after %d attempts", err, network.requests)
+		}
+		if took := time.Since(begin); took < u.Policy.Total {
+			t.Errorf("the first attempt took %v, which shows nothing", took)
+		}
+	})
 }
 
 func TestFileThatChanges(t *testing.T) {

@@ -21,8 +21,11 @@ type target struct {
 	expires time.Time
 }
 
-// errStale says that the URL was refused and that a fresh one may do.
-var errStale = errors.New("the upload URL was refused")
+// errRefused says that the URL was refused and that a fresh one may do.
+var errRefused = errors.New("the upload URL was refused")
+
+// errStale says that the URL may be the reason of the failure.
+var errStale = errors.New("the upload URL may be no longer good")
 
 const (
 	// patience and slowest bound one attempt: so long, and longer the more data there is.
@@ -30,9 +33,12 @@ const (
 	slowest  = 64 << 10 // bytes per second
 )
 
+// needed is how long sending the data may take.
+func needed(d Data) time.Duration { return time.Duration(d.Length/slowest) * time.Second }
+
 // put makes one attempt. sums, when not nil, takes the hashes of what is sent.
 func (u *Uploader) put(ctx context.Context, to target, d Data, sums *sums) error {
-	ctx, done := context.WithTimeout(ctx, patience+time.Duration(d.Length/slowest)*time.Second)
+	ctx, done := context.WithTimeout(ctx, patience+needed(d))
 	defer done()
 	body, err := open(d)
 	if err != nil {
@@ -111,9 +117,12 @@ func judge(d Data, status int) error {
 	case status >= 200 && status < 300:
 		return nil
 	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+		return wrap(d, fmt.Errorf("%w: %w", errRefused, err))
+	case status == http.StatusBadRequest:
+		// S3's word for a connection that was idle for too long, and for a URL whose credentials
+		// have expired before it did.
 		return wrap(d, fmt.Errorf("%w: %w", errStale, err))
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500,
-		status == http.StatusBadRequest: // S3's word for a connection that was idle for too long
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return wrap(d, err)
 	default:
 		return retry.Permanent(wrap(d, err))

@@ -1,6 +1,12 @@
 package expose
 
-import "net"
+import (
+	"net"
+	"net/http"
+)
 
 // Addresses shows where an exposer would listen.
 func Addresses(l Local) (bind, host net.IP) { return l.addresses() }
+
+// Serve serves h at what listener accepts.
+func Serve(l Local, listener net.Listener, h http.Handler) Exposure { return l.serve(listener, h, "") }

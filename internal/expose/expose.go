@@ -3,7 +3,6 @@ package expose
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -26,19 +25,18 @@ type Exposure interface {
 	Close() error
 }
 
-// Local listens on this machine, for HTTP/1.1.
+// Local listens on this machine, for plain HTTP/1.1.
 type Local struct {
 	// PublicIP is the address at which others reach this machine. Only with one that is no
 	// loopback address is the handler reachable from other machines; else it is from this one.
 	PublicIP net.IP
-	Port     uint16      // 0: any free one
-	TLS      *tls.Config // nil: plain HTTP
+	Port     uint16 // 0: any free one
 	Logger   *slog.Logger
 }
 
 var _ Exposer = Local{}
 
-// headerTimeout bounds how long a client may take for its request.
+// headerTimeout bounds how long a client may take for its request, and for the next one.
 const headerTimeout = 20 * time.Second
 
 // Expose implements Exposer.
@@ -52,23 +50,22 @@ func (l Local) Expose(ctx context.Context, h http.Handler) (Exposure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expose: %w", err)
 	}
-	e := &local{
-		url:    "http://" + net.JoinHostPort(host.String(), port),
-		served: make(chan struct{}),
-	}
+	return l.serve(listener, h, "http://"+net.JoinHostPort(host.String(), port)), nil
+}
+
+// serve serves h at what listener accepts.
+func (l Local) serve(listener net.Listener, h http.Handler, url string) *local {
+	e := &local{url: url, served: make(chan struct{})}
 	e.server = &http.Server{
 		Handler:           e.counted(h),
 		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       headerTimeout,
 		ErrorLog:          slog.NewLogLogger(l.Logger.Handler(), slog.LevelDebug),
 		Protocols:         new(http.Protocols),
 	}
 	e.server.Protocols.SetHTTP1(true)
-	if l.TLS != nil {
-		e.url = "https" + e.url[len("http"):]
-		listener = tls.NewListener(listener, l.TLS)
-	}
 	go e.serve(listener)
-	return e, nil
+	return e
 }
 
 // addresses says where to listen and what to call that.

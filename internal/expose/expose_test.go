@@ -2,14 +2,15 @@ package expose_test
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -58,15 +59,53 @@ func TestHandlerIsReachableAtItsURL(t *testing.T) {
 	}
 }
 
-func TestTLSStaysWithHTTP1(t *testing.T) {
-	donor := httptest.NewTLSServer(nil) // for its certificate
-	defer donor.Close()
-	e := exposed(t, expose.Local{TLS: &tls.Config{Certificates: donor.TLS.Certificates}}, http.HandlerFunc(hello))
-	transport := donor.Client().Transport.(*http.Transport).Clone()
-	transport.ForceAttemptHTTP2 = true
-	if got := get(t, &http.Client{Transport: transport}, e.URL()); got != "HTTP/1.1 /" {
-		t.Errorf("got %q", got)
+// pipes is a listener for connections within this process.
+type pipes struct {
+	accepted chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accepted:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (*pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestIdleConnectionsAreClosed: a client that asks no more does not keep its connection.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		e := expose.Serve(expose.Local{Logger: slog.New(slog.DiscardHandler)}, listener, http.HandlerFunc(hello))
+		defer e.Close()
+		client, server := net.Pipe()
+		defer client.Close()
+		listener.accepted <- server
+		if _, err := io.WriteString(client, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		reply, err := io.ReadAll(client)
+		if err != nil || !strings.HasSuffix(string(reply), "HTTP/1.1 /x") {
+			t.Errorf("%q, %v", reply, err)
+		}
+		if took := time.Since(begin); took != 20*time.Second {
+			t.Errorf("closed after %v", took)
+		}
+	})
 }
 
 // TestOnlyAPublicAddressIsReachableFromOutside listens, as everything in tests, on loopback; it

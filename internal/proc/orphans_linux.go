@@ -135,8 +135,13 @@ func (t *Tree) remember(found map[int]string) {
 // whether it is a command, for which somebody waits.
 func owner(trees []*Tree, p process) (tree *Tree, command bool) {
 	for _, t := range trees {
-		if t.waitsFor(p) {
+		if t.waitsFor(p.pid) {
 			return t, true
+		}
+	}
+	for _, t := range trees { // before what a tree remembers: the number may have been another tree's once
+		if t.waitsFor(p.session) {
+			return t, false
 		}
 	}
 	for _, t := range trees {
@@ -158,12 +163,12 @@ func owner(trees []*Tree, p process) (tree *Tree, command bool) {
 	return nil, false
 }
 
-// waitsFor tells whether p is a command of the tree that has not been waited for. A command
+// waitsFor tells whether pid is a command of the tree that has not been waited for. A command
 // that is just being started is waited for already: Start holds the lock.
-func (t *Tree) waitsFor(p process) bool {
+func (t *Tree) waitsFor(pid int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running[p.pid]
+	return t.running[pid]
 }
 
 // knows tells whether p is in the session of a command of the tree, or was found in it before.

@@ -52,7 +52,7 @@ type Tree struct {
 	mu      sync.Mutex
 	closed  bool
 	running map[int]bool   // commands that have not been waited for, by process id
-	started map[int]bool   // all commands ever: their sessions and groups
+	started map[int]bool   // all commands whose number no other tree has got since: their sessions and groups
 	seen    map[int]string // where orphans are adopted: when each process that was found had started
 	freed   bool
 	job     job
@@ -96,21 +96,46 @@ var ErrClosed = errors.New("the process tree was killed")
 func (t *Tree) Start(c Command) (*Process, error) {
 	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: c.Output, Stderr: c.Output}
 	prepare(cmd, c)
+	if err := t.launch(cmd); err != nil {
+		return nil, err
+	}
+	t.trees.claim(t, cmd.Process.Pid)
+	return &Process{cmd: cmd, tree: t}, nil
+}
+
+func (t *Tree) launch(cmd *exec.Cmd) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err //nolint:wrapcheck // names the file and the reason already
+		return err //nolint:wrapcheck // names the file and the reason already
 	}
 	if err := t.join(cmd.Process); err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		return nil, fmt.Errorf("proc: %w", err)
+		return fmt.Errorf("proc: %w", err)
 	}
 	t.running[cmd.Process.Pid], t.started[cmd.Process.Pid] = true, true
-	return &Process{cmd: cmd, tree: t}, nil
+	return nil
+}
+
+// claim makes a number that the system gave to a command of owner that tree's alone: another
+// tree may have had a command with it that is long gone. The command has not been waited for,
+// so the number cannot be given to yet another one meanwhile.
+func (t *Trees) claim(owner *Tree, pid int) {
+	for _, tree := range t.all() {
+		if tree != owner {
+			tree.disown(pid)
+		}
+	}
+}
+
+func (t *Tree) disown(pid int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.started, pid)
 }
 
 // Wait waits for the command itself, not for what it started. It is called once.

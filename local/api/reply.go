@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,10 +9,16 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/local/store"
 )
 
 // timeLayout is how services write a time.
 const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// omitted stands in an error where a secret was.
+const omitted = "(OMITTED)"
 
 // reply sends what the handler returned, when it is what the reference promises.
 func (c *call) reply(result any) error {
@@ -51,11 +58,18 @@ func (c *call) reply(result any) error {
 	return nil
 }
 
-// fail sends err in the shape of the real services. An error that is not an *Error is logged
-// and becomes a 500, or a 503 when the server stops.
+// fail sends err in the shape of the real services. An error that is neither an
+// *Error nor known to be the caller's own is logged and becomes a 500, or a 503 when the server
+// stops.
 func (c *call) fail(err error) {
 	known, ok := errors.AsType[*Error](err)
-	if !ok {
+	switch {
+	case ok:
+	case errors.Is(err, store.ErrKeyTooLong):
+		known = InputError("A name in the call is too long")
+	case errors.Is(err, scopes.ErrEndless):
+		known = InputError("The scopes cannot be expanded: %v", scopes.ErrEndless)
+	default:
 		known = c.internal(err)
 	}
 	name := ""
@@ -99,9 +113,11 @@ func (c *call) internal(err error) *Error {
 func (c *call) payload(e *Error) any {
 	switch {
 	case e.Omit || c.method != nil && c.method.secretPayload():
-		return "(OMITTED)"
+		return omitted
 	case c.method == nil || c.method.entry.Input == "" || !json.Valid(c.body):
 		return struct{}{}
+	case c.method.holdsSecret():
+		return redacted(c.body)
 	default:
 		return json.RawMessage(c.body)
 	}
@@ -114,6 +130,50 @@ func (m *method) secretPayload() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// secretField is the one field of a payload that no error repeats.
+const secretField = "staticSecret"
+
+// holdsSecret tells whether the method's payload has a secretField among fields that an error
+// repeats.
+func (m *method) holdsSecret() bool {
+	switch m.service + "." + m.entry.Name {
+	case "worker-manager.createWorker", "worker-manager.updateWorker":
+		return true
+	default:
+		return false
+	}
+}
+
+// redacted is a payload without what its secretFields hold. A payload may break its schema, so
+// they are looked for at any depth.
+func redacted(body []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var payload any
+	if err := decoder.Decode(&payload); err != nil {
+		return struct{}{}
+	}
+	redact(payload)
+	return payload
+}
+
+func redact(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if key == secretField {
+				v[key] = omitted
+			} else {
+				redact(value)
+			}
+		}
+	case []any:
+		for _, value := range v {
+			redact(value)
+		}
 	}
 }
 

@@ -308,6 +308,67 @@ func TestBadRoles(t *testing.T) {
 	}
 }
 
+// TestRolesThatTogetherGrow: neither role grows by itself, but with the other it does.
+func TestRolesThatTogetherGrow(t *testing.T) {
+	i := localtest.Start(t)
+	root := tcauth.New(i.Credentials(), i.RootURL)
+	if _, err := root.CreateRole("p-zy*", &tcauth.CreateRoleRequest{Scopes: []string{"assume:q-y<..>y"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := root.CreateRole("q-*", &tcauth.CreateRoleRequest{Scopes: []string{"assume:p-z<..>"}})
+	wantError(t, err, "InputError", 400)
+	_, err = root.Role("q-*")
+	wantError(t, err, "ResourceNotFound", 404)
+}
+
+// TestRoleThatWouldGrowForAClient: a role is refused when it ends for all roles, but not for
+// what a client holds.
+func TestRoleThatWouldGrowForAClient(t *testing.T) {
+	i := localtest.Start(t)
+	root := tcauth.New(i.Credentials(), i.RootURL)
+	holder := newClient(t, i, "holder", "assume:g-key")
+	_, err := root.CreateRole("g-*", &tcauth.CreateRoleRequest{Scopes: []string{"assume:h-<..>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = root.CreateRole("h-key*", &tcauth.CreateRoleRequest{Scopes: []string{"assume:g-key<..>y"}})
+	wantError(t, err, "InputError", 400)
+	currentScopes(t, i, holder)
+}
+
+// TestEndlessScopes has scopes that nobody holds yet when the roles are made, so that they are
+// refused only once they are used.
+func TestEndlessScopes(t *testing.T) {
+	i := localtest.Start(t)
+	root := tcauth.New(i.Credentials(), i.RootURL)
+	for _, role := range []struct{ id, scope string }{
+		// With a parameter that starts with "keyy" they grow for ever, with any other they end.
+		{"a-*", "assume:b-<..>"},
+		{"b-key*", "assume:c-<..>y"},
+		{"c-*", "assume:d-x<..>"},
+		{"d-xy*", "assume:a-key<..>y"},
+	} {
+		if _, err := root.CreateRole(role.id, &tcauth.CreateRoleRequest{Scopes: scope(role.scope)}); err != nil {
+			t.Fatal(role.id, err)
+		}
+	}
+	_, err := root.ExpandScopes(&tcauth.SetOfScopes{Scopes: scope("assume:a-keyy")})
+	wantError(t, err, "InputError", 400)
+	_, err = root.CreateClient("grower", &tcauth.CreateClientRequest{
+		Expires: tcclient.Time(time.Now().Add(time.Hour)), Scopes: scope("assume:a-keyy"),
+	})
+	wantError(t, err, "InputError", 400)
+	temporary, err := i.Credentials().CreateTemporaryCredentials(time.Hour, "assume:a-keyy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tcauth.New(temporary, i.RootURL).CurrentScopes()
+	wantError(t, err, "AuthenticationFailed", 401)
+	if _, err := root.ListRoles(); err != nil {
+		t.Errorf("the roles can still be listed: %v", err)
+	}
+}
+
 // TestTester has the public credentials with which client libraries test themselves.
 func TestTester(t *testing.T) {
 	i := localtest.Start(t)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/local/api"
+	"github.com/workerkit/workerkit/local/api/scopes"
 	"github.com/workerkit/workerkit/local/auth/hawk"
 	"github.com/workerkit/workerkit/local/store"
 )
@@ -40,6 +41,9 @@ func asFailure(err error) error {
 func refused(err error) (message string, ok bool) {
 	if wire, ok := errors.AsType[hawk.Error](err); ok {
 		return "Unauthorized: " + wire.Error(), true
+	}
+	if errors.Is(err, scopes.ErrEndless) {
+		return "Your scopes cannot be expanded: " + scopes.ErrEndless.Error(), true
 	}
 	own, ok := errors.AsType[refusal](err)
 	return string(own), ok

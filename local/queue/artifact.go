@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/taskcluster/slugid-go/slugid"
 
@@ -20,6 +22,8 @@ const (
 	afterException = 25 * time.Minute
 	// uploadLimit bounds the life of the credentials for uploading an object.
 	uploadLimit = 24 * time.Hour
+	// maxName is how many characters a name may have, by the schema of artifacts.
+	maxName = 1024
 	// defaultType is the content type of artifacts that have none.
 	defaultType = "application/binary"
 
@@ -76,6 +80,9 @@ func (q *Queue) createArtifact(ctx context.Context, r *api.Request) (any, error)
 		return nil, err
 	}
 	asked.Name = r.Params["name"]
+	if err := asked.checkName(); err != nil {
+		return nil, err
+	}
 	asked.Expires = Time{asked.Expires.UTC().Truncate(time.Millisecond)}
 	asked.Present = asked.StorageType != storageObject
 	if asked.ContentType == "" {
@@ -99,6 +106,21 @@ func (q *Queue) createArtifact(ctx context.Context, r *api.Request) (any, error)
 		return err
 	})
 	return reply, err
+}
+
+// checkName refuses the names that the replies' schemas have no room for. All others are fine:
+// an artifact may be called what a file may be called.
+func (a *artifact) checkName() error {
+	if n := utf8.RuneCountInString(a.Name); n > maxName {
+		return api.InputError("Artifact name has %d characters, it may have at most %d", n, maxName)
+	}
+	if !utf8.ValidString(a.Name) || strings.ContainsFunc(a.Name, unicode.IsControl) {
+		return api.InputError("Artifact name %q has control characters or is not UTF-8", a.Name)
+	}
+	if a.StorageType == storageObject && strings.ContainsFunc(a.Name, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return api.InputError("Artifact name %q is not ASCII, as those of storage type object must be", a.Name)
+	}
+	return nil
 }
 
 // allowed tells whether the run may have the artifact.

@@ -338,3 +338,34 @@ func TestListArtifacts(t *testing.T) {
 	waiting := f.create(object{"dependencies": []string{id}})
 	f.refused(apitest.Call{Method: "queue.listLatestArtifacts", Args: []string{waiting}}, 404, "ResourceNotFound", "Task `"+waiting+"` has no runs.")
 }
+
+// TestArtifactNames has the names at the limits of the schemas of replies.
+func TestArtifactNames(t *testing.T) {
+	f := start(t, shortPoll)
+	id := f.running(nil)
+	long := strings.Repeat("ü", 1024)
+	for _, c := range []struct {
+		storage, name string
+		status        int
+	}{
+		{"s3", long, 200},
+		{"s3", long + "ü", 400},
+		{"s3", strings.Repeat("a", 40_000), 400},
+		{"object", strings.Repeat("a", 1024), 200},
+		{"object", "public/ü", 400},
+		{"s3", "public/a\x00b", 400},
+		{"s3", "public/a\nb", 400},
+		{"s3", "public/a\x7fb", 400},
+		{"s3", "public/a\xffb", 400},
+	} {
+		reply := f.Do(createArtifact(id, c.name, object{"storageType": c.storage, "contentType": "text/plain", "expires": f.hours(2)}))
+		if reply.Status != c.status || c.status == 400 && reply.Code != "InputError" {
+			t.Errorf("%s %.20q, %d bytes: %d %.200s", c.storage, c.name, len(c.name), reply.Status, reply.Body)
+		}
+	}
+	var info struct{ Name string }
+	f.OK(apitest.Call{Method: "queue.artifactInfo", Args: []string{id, "0", long}}, &info)
+	if info.Name != long {
+		t.Errorf("the longest name comes back as %q", info.Name)
+	}
+}

@@ -138,3 +138,19 @@ func TestErrorsDoNotRepeatTheSecret(t *testing.T) {
 		t.Errorf("the error repeats the secret: %s", body)
 	}
 }
+
+func TestNameTooLong(t *testing.T) {
+	env, _ := start(t)
+	reply := env.Do(apitest.Call{Method: "secrets.set", Args: []string{strings.Repeat("a", 40_000)}, Body: map[string]any{
+		"secret": map[string]string{"key": "hunter2"}, "expires": env.Now().Add(time.Hour),
+	}})
+	if reply.Status != http.StatusBadRequest || reply.Code != "InputError" {
+		t.Errorf("got %d %s, want 400 InputError", reply.Status, reply.Code)
+	}
+	if body := string(reply.Body); strings.Contains(body, "hunter2") {
+		t.Errorf("the error repeats the secret: %.200s", body)
+	}
+	if reply := env.Do(get(strings.Repeat("a", 40_000))); reply.Status != http.StatusNotFound {
+		t.Errorf("get: %d, want 404", reply.Status)
+	}
+}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/secret"
@@ -97,14 +99,6 @@ func (s *Session) layOut(ctx context.Context, m *Machine, spec Spec, shared secr
 	if out, err := key.CombinedOutput(); err != nil {
 		return fmt.Errorf("generic-worker new-ed25519-keypair: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	provider := fmt.Sprintf(`provider "static" {
-  root_url       = %q
-  worker_pool_id = %q
-  worker_group   = %q
-  worker_id      = %q
-  secret_file    = %q
-}
-`, s.RootURL, spec.Pool, spec.Group, spec.ID, m.path("secret"))
 	runner, err := yaml.Marshal(yaml.MapSlice{
 		{Key: "provider", Value: yaml.MapSlice{{Key: "file", Value: m.path("provider.hcl")}}},
 		{Key: "worker", Value: yaml.MapSlice{
@@ -119,9 +113,21 @@ func (s *Session) layOut(ctx context.Context, m *Machine, spec Spec, shared secr
 	}
 	return errors.Join(
 		private.Write(m.path("secret"), []byte(shared.Reveal())),
-		private.Write(m.path("provider.hcl"), []byte(provider)),
+		private.Write(m.path("provider.hcl"), s.provider(m, spec)),
 		private.Write(m.path("runner.yml"), runner),
 	)
+}
+
+// provider is the machine's provider file.
+func (s *Session) provider(m *Machine, spec Spec) []byte {
+	file := hclwrite.NewEmptyFile()
+	static := file.Body().AppendNewBlock("provider", []string{"static"}).Body()
+	static.SetAttributeValue("root_url", cty.StringVal(s.RootURL))
+	static.SetAttributeValue("worker_pool_id", cty.StringVal(spec.Pool))
+	static.SetAttributeValue("worker_group", cty.StringVal(spec.Group))
+	static.SetAttributeValue("worker_id", cty.StringVal(spec.ID))
+	static.SetAttributeValue("secret_file", cty.StringVal(m.path("secret")))
+	return file.Bytes()
 }
 
 // workerConfig is the machine's own layer of the worker's configuration.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsimple"
 )
 
 // TestMain lets the test binary stand in for the programs: what it does is in the environment.
@@ -226,5 +228,31 @@ func TestHTTPFollowsRedirects(t *testing.T) {
 	defer reply.Body.Close()
 	if body, _ := io.ReadAll(reply.Body); string(body) != "there" {
 		t.Errorf("got %q", body)
+	}
+}
+
+// TestProviderFileOfAnyFolder reads the provider file as start-worker does: what looks like a
+// template in the name of a folder is text.
+func TestProviderFileOfAnyFolder(t *testing.T) {
+	m := &Machine{Dir: filepath.Join(t.TempDir(), "${home} %{if} $${x}")}
+	s := &Session{RootURL: "http://127.0.0.1:1"}
+	var got struct {
+		Provider struct {
+			Type         string `hcl:"type,label"`
+			RootURL      string `hcl:"root_url"`
+			WorkerPoolID string `hcl:"worker_pool_id"`
+			WorkerGroup  string `hcl:"worker_group"`
+			WorkerID     string `hcl:"worker_id"`
+			SecretFile   string `hcl:"secret_file"`
+		} `hcl:"provider,block"`
+	}
+	text := s.provider(m, Spec{Pool: "p/w", Group: "g", ID: "m"})
+	if err := hclsimple.Decode("provider.hcl", text, nil, &got); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	p := got.Provider
+	if p.Type != "static" || p.RootURL != s.RootURL || p.WorkerPoolID != "p/w" || p.WorkerGroup != "g" || p.WorkerID != "m" ||
+		p.SecretFile != m.path("secret") {
+		t.Errorf("read %+v of\n%s", p, text)
 	}
 }

@@ -19,6 +19,10 @@ import (
 // ErrLocked is the reason of an Open whose file another process holds.
 var ErrLocked = errors.New("another process uses this data folder")
 
+// ErrKeyTooLong is the reason of a Put whose key is longer than the store can hold, which is
+// 32768 bytes.
+var ErrKeyTooLong = errors.New("the key is too long")
+
 // lockWait is how long Open waits for another process to let go of the file: long enough for
 // a predecessor that is just ending, short enough to be an answer.
 const lockWait = time.Second
@@ -82,7 +86,8 @@ type Tx struct {
 	tx *bbolt.Tx
 }
 
-// Put stores v as JSON under key, in place of any former value. The key must not be empty.
+// Put stores v as JSON under key, in place of any former value. The key must not be empty;
+// when it is too long the error is ErrKeyTooLong.
 func (t *Tx) Put(bucket, key string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -92,7 +97,11 @@ func (t *Tx) Put(bucket, key string, v any) error {
 	if err != nil {
 		return fmt.Errorf("store: make bucket %s: %w", bucket, err)
 	}
-	if err := b.Put([]byte(key), data); err != nil {
+	err = b.Put([]byte(key), data)
+	if errors.Is(err, berrors.ErrKeyTooLarge) {
+		return fmt.Errorf("store: put %s, %d bytes: %w", bucket, len(key), ErrKeyTooLong)
+	}
+	if err != nil {
 		return fmt.Errorf("store: put %s %q: %w", bucket, key, err)
 	}
 	return nil

@@ -301,3 +301,16 @@ func BenchmarkUpdate(b *testing.B) {
 		update(b, s, func(tx *store.Tx) error { return tx.Put("bucket", "key", map[string]string{"a": "b"}) })
 	}
 }
+
+func TestKeyTooLong(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"))
+	put := func(length int) error {
+		return s.Update(t.Context(), func(tx *store.Tx) error { return tx.Put("b", strings.Repeat("k", length), 1) })
+	}
+	if err := put(32768); err != nil {
+		t.Errorf("the longest key: %v", err)
+	}
+	if err := put(32769); !errors.Is(err, store.ErrKeyTooLong) || len(err.Error()) > 100 {
+		t.Errorf("a longer one: %v", err)
+	}
+}

@@ -58,8 +58,8 @@ func decodeStaticConfig(config json.RawMessage) (staticConfig, error) {
 	if w := bytes.TrimSpace(c.WorkerConfig); len(w) > 0 && w[0] != '{' {
 		return c, fmt.Errorf("config of a static worker pool: workerConfig must be an object")
 	}
-	if t := c.Lifecycle.ReregistrationTimeout; t != nil && *t > maxReregistrationTimeout {
-		return c, fmt.Errorf("config of a static worker pool: lifecycle.reregistrationTimeout must be <= %d", maxReregistrationTimeout)
+	if t := c.Lifecycle.ReregistrationTimeout; t != nil && (*t < 1 || *t > maxReregistrationTimeout) {
+		return c, fmt.Errorf("config of a static worker pool: lifecycle.reregistrationTimeout must be >= 1 and <= %d", maxReregistrationTimeout)
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package workermanager_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -81,6 +82,10 @@ func TestBadPools(t *testing.T) {
 			poolBody(map[string]any{"workerConfig": []int{1}})), "InputValidationError"},
 		"a lifetime over 30 days": {poolCall("updateWorkerPool", pool,
 			poolBody(map[string]any{"lifecycle": map[string]any{"reregistrationTimeout": 2592001}})), "InputValidationError"},
+		"a lifetime of nothing": {poolCall("updateWorkerPool", pool,
+			poolBody(map[string]any{"lifecycle": map[string]any{"reregistrationTimeout": 0}})), "InputValidationError"},
+		"a lifetime below zero": {poolCall("createWorkerPool", "smoke/new",
+			poolBody(map[string]any{"lifecycle": map[string]any{"reregistrationTimeout": -5}})), "InputValidationError"},
 		"no such pool": {poolCall("updateWorkerPool", "smoke/none", poolBody(map[string]any{})), "ResourceNotFound"},
 	} {
 		if reply := e.Do(c.call); reply.Code != c.code {
@@ -134,6 +139,47 @@ func TestStaticWorkers(t *testing.T) {
 	e.OK(poolCall("deleteWorkerPool", pool, nil), nil)
 	if reply := e.Do(workerCall("createWorker", "late", body)); reply.Status != http.StatusBadRequest {
 		t.Errorf("createWorker of the null provider: %d, want 400", reply.Status)
+	}
+}
+
+// TestErrorsDoNotRepeatTheStaticSecret has errors of the schema and of the handlers. All else in
+// the payload is repeated.
+func TestErrorsDoNotRepeatTheStaticSecret(t *testing.T) {
+	e := start(t)
+	e.newWorker("w")
+	const hidden = "OXGHKIfkRA-oj16Pssv1hAOz_eH81SStyiBj6tqns6QQ"
+	info := map[string]any{"staticSecret": hidden}
+	for name, c := range map[string]struct {
+		call    apitest.Call
+		payload string
+	}{
+		"conflict": {
+			workerCall("createWorker", "w", map[string]any{"expires": "2099-01-01T00:00:00.000Z", "capacity": 3, "providerInfo": info}),
+			`{"capacity":3,"expires":"2099-01-01T00:00:00.000Z","providerInfo":{"staticSecret":"(OMITTED)"}}`,
+		},
+		"not found": {
+			workerCall("updateWorker", "x", map[string]any{"expires": "2099-01-01T00:00:00.000Z", "providerInfo": info}),
+			`{"expires":"2099-01-01T00:00:00.000Z","providerInfo":{"staticSecret":"(OMITTED)"}}`,
+		},
+		"schema": {
+			workerCall("createWorker", "x", map[string]any{"expires": "never", "providerInfo": info}),
+			`{"expires":"never","providerInfo":{"staticSecret":"(OMITTED)"}}`,
+		},
+		"out of place": {
+			workerCall("createWorker", "x", map[string]any{"staticSecret": hidden, "providerInfo": []any{info}}),
+			`{"providerInfo":[{"staticSecret":"(OMITTED)"}],"staticSecret":"(OMITTED)"}`,
+		},
+	} {
+		reply := e.Do(c.call)
+		var shown struct {
+			RequestInfo struct{ Payload json.RawMessage }
+		}
+		if err := json.Unmarshal(reply.Body, &shown); err != nil {
+			t.Fatal(err)
+		}
+		if reply.Status < 400 || contains(reply.Body, hidden) || string(shown.RequestInfo.Payload) != c.payload {
+			t.Errorf("%s: %d %s", name, reply.Status, reply.Body)
+		}
 	}
 }
 

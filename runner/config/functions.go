@@ -14,7 +14,8 @@ import (
 
 // functions are what a provider file can call, so that many machines can share one file.
 // hostname(), serial() and mac() give texts that may be a worker_id.
-func functions(host Host, dir string) map[string]function.Function {
+// read reads the file that file() names.
+func functions(host Host, dir string, read func(path string) ([]byte, error)) map[string]function.Function {
 	return map[string]function.Function{
 		"hostname": constant(func() (string, error) {
 			name, err := host.Name()
@@ -37,7 +38,7 @@ func functions(host Host, dir string) map[string]function.Function {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(dir, path)
 			}
-			data, err := os.ReadFile(path)
+			data, err := read(path)
 			return strings.TrimRight(string(data), "\r\n"), err
 		}),
 	}

@@ -57,16 +57,23 @@ func PoolLayer(raw json.RawMessage) (l Layer, warning string, err error) {
 }
 
 // SecretLayer reads the value of a secret: an object with config and files and nothing else,
-// or, in the older form, the config itself. The errors do not show the value.
-func SecretLayer(raw json.RawMessage) (Layer, error) {
+// or, in the older form, the config itself. What has only those keys, but is not right, counts
+// as the older form, as it does for the public programs; warning says what is wrong. Neither
+// warning nor err shows the value.
+func SecretLayer(raw json.RawMessage) (l Layer, warning string, err error) {
 	top, err := Object(raw)
 	if err != nil {
-		return Layer{}, err
+		return Layer{}, "", err
 	}
-	if l, err := deliver(top, true); err == nil {
-		return l, nil
+	l, err = deliver(top, true)
+	if err == nil {
+		return l, "", nil
 	}
-	return Layer{Config: top}, nil
+	older := slices.ContainsFunc(slices.Collect(maps.Keys(top)), func(k string) bool { return k != "config" && k != "files" })
+	if !older {
+		warning = fmt.Sprintf("it looks like {config, files}, but counts as the worker's config itself: %v", err)
+	}
+	return Layer{Config: top}, warning, nil
 }
 
 // deliver reads an object with config and files.

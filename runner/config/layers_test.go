@@ -126,23 +126,26 @@ func TestPoolLayer(t *testing.T) {
 }
 
 func TestSecretLayer(t *testing.T) {
-	for in, want := range map[string]string{
-		`{"config":{"a":1}}`:              `{"a":1}`,
-		`{"config":{"a":1},"files":[]}`:   `{"a":1}`,
-		`{"files":[{"path":"/x"}]}`:       `null`,
-		`{}`:                              `null`,
-		`{"a":1}`:                         `{"a":1}`, // the older form
-		`{"config":{"a":1},"b":2}`:        `{"b":2,"config":{"a":1}}`,
-		`{"config":"text"}`:               `{"config":"text"}`,
-		`{"files":[{"unknown":"field"}]}`: `{"files":[{"unknown":"field"}]}`,
+	for _, c := range []struct{ in, want, warning string }{
+		{`{"config":{"a":1}}`, `{"a":1}`, ""},
+		{`{"config":{"a":1},"files":[]}`, `{"a":1}`, ""},
+		{`{"files":[{"path":"/x"}]}`, `null`, ""},
+		{`{}`, `null`, ""},
+		{`{"a":1}`, `{"a":1}`, ""}, // the older form
+		{`{"config":{"a":1},"b":2}`, `{"b":2,"config":{"a":1}}`, ""},
+		{`{"config":"hunter2"}`, `{"config":"hunter2"}`, "config must not be a JSON string"},
+		{`{"config":{},"files":[{"unknown":"hunter2"}]}`, `{"config":{},"files":[{"unknown":"hunter2"}]}`, "does not have the form"},
 	} {
-		l, err := config.SecretLayer(json.RawMessage(in))
-		if got := encoded(t, l.Config); err != nil || got != want {
-			t.Errorf("%s: %s, %v; want %s", in, got, err, want)
+		l, warning, err := config.SecretLayer(json.RawMessage(c.in))
+		if got := encoded(t, l.Config); err != nil || got != c.want {
+			t.Errorf("%s: %s, %v; want %s", c.in, got, err, c.want)
+		}
+		if !strings.Contains(warning, c.warning) || (warning == "") != (c.warning == "") || strings.Contains(warning, "hunter2") {
+			t.Errorf("%s: warning %q", c.in, warning)
 		}
 	}
 	for _, in := range []string{`"hunter2"`, `["hunter2"]`, `{"hunter2`, `7`} {
-		if _, err := config.SecretLayer(json.RawMessage(in)); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, _, err := config.SecretLayer(json.RawMessage(in)); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", in, err)
 		}
 	}

@@ -96,7 +96,7 @@ func (l *loader) fromFile(b *block, path string, place Place) Place {
 		return place
 	}
 	l.report.note(note)
-	kindName, inner, ok := parseProviderFile(path, data, l.options.Host, l.report)
+	kindName, inner, ok := parseProviderFile(path, data, l.options.Host, l.secretKey, l.report)
 	if !ok {
 		return place
 	}
@@ -120,6 +120,12 @@ func (l *loader) isField(key string) bool {
 	return slices.ContainsFunc(l.options.Kinds, func(k providers.Kind) bool {
 		return slices.ContainsFunc(k.Fields, func(f providers.Field) bool { return f.Name == key })
 	})
+}
+
+// secretKey tells whether a key of a provider file is secret.
+func (l *loader) secretKey(kindName, key string) bool {
+	kind, _ := l.kind(kindName)
+	return slices.ContainsFunc(kind.Fields, func(f providers.Field) bool { return f.HCL == key && f.Secret })
 }
 
 func (l *loader) kind(name string) (providers.Kind, bool) {

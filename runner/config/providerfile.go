@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,11 +11,14 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/workerkit/workerkit/internal/private"
 )
 
 // parseProviderFile reads a file with one block, provider "kind" { … }. What is wrong goes to
-// the report.
-func parseProviderFile(path string, data []byte, host Host, r *report) (kind string, b *block, ok bool) {
+// the report. secret tells which keys of a kind are secret: file() reads those from files that
+// are private, or makes them so.
+func parseProviderFile(path string, data []byte, host Host, secret func(kind, key string) bool, r *report) (kind string, b *block, ok bool) {
 	file, diags := hclsyntax.ParseConfig(data, path, hcl.InitialPos)
 	if diags.HasErrors() {
 		r.diagnose(diags, "")
@@ -34,11 +38,17 @@ func parseProviderFile(path string, data []byte, host Host, r *report) (kind str
 		}
 		return line
 	}
-	context := &hcl.EvalContext{Functions: functions(host, filepath.Dir(path))}
+	dir := filepath.Dir(path)
+	open := &hcl.EvalContext{Functions: functions(host, dir, os.ReadFile)}
+	closed := &hcl.EvalContext{Functions: functions(host, dir, r.readPrivate)}
 	before := len(r.problems)
 	for _, name := range slices.Sorted(maps.Keys(found.Body.Attributes)) {
 		attribute := found.Body.Attributes[name]
 		lines[name] = attribute.NameRange.Start.Line
+		context := open
+		if secret(found.Labels[0], name) {
+			context = closed
+		}
 		value, diags := attribute.Expr.Value(context)
 		if diags.HasErrors() {
 			r.diagnose(diags, name)
@@ -47,6 +57,13 @@ func parseProviderFile(path string, data []byte, host Host, r *report) (kind str
 		b.values[name] = toGo(value)
 	}
 	return found.Labels[0], b, len(r.problems) == before
+}
+
+// readPrivate reads a file with a secret.
+func (r *report) readPrivate(path string) ([]byte, error) {
+	data, note, err := private.Read(path)
+	r.note(note)
+	return data, err
 }
 
 // providerBlock finds the file's one block.

@@ -4,6 +4,7 @@ package files
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/runner/config"
 )
 
@@ -51,6 +53,9 @@ func write(f config.File, mode fs.FileMode) error {
 		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 			return err
 		}
+		if mode == fs.FileMode(Owner) {
+			return putOwner(f.Path, data)
+		}
 		return put(f.Path, bytes.NewReader(data), mode)
 	case "zip":
 		return unzip(f.Path, data, mode)
@@ -59,12 +64,18 @@ func write(f config.File, mode fs.FileMode) error {
 	}
 }
 
-// put writes a file as a whole, within the umask; a link at path is replaced, not followed.
-func put(path string, content io.Reader, mode fs.FileMode) (err error) {
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// putOwner writes a file, perhaps a program, that only we may use.
+func putOwner(path string, data []byte) error {
+	if err := private.Write(path, data); err != nil {
 		return err
 	}
+	return makeProgram(path)
+}
+
+// put writes a file as a whole, within the umask; a link at path is replaced, not followed.
+// Until then it has a name that nobody can guess and take.
+func put(path string, content io.Reader, mode fs.FileMode) (err error) {
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
@@ -140,6 +151,14 @@ func extract(root *os.Root, entry *zip.File, mode fs.FileMode) error {
 	defer content.Close()
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if mode == fs.FileMode(Owner) && !modesCount {
+		// The folders above are the root's own by now: MkdirAll follows no link that leads out.
+		data, err := io.ReadAll(content)
+		if err != nil {
+			return err
+		}
+		return private.Write(filepath.Join(root.Name(), name), data)
 	}
 	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, entry.Mode().Perm()&mode)
 	if err != nil {

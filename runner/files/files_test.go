@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/files"
@@ -64,6 +65,28 @@ func expect(t *testing.T, path, text string, mode fs.FileMode) {
 	}
 }
 
+// ownersAlone fails when others may use the file, also by the access lists of Windows.
+func ownersAlone(t *testing.T, path, text string) {
+	t.Helper()
+	if data, note, err := private.Read(path); err != nil || note != "" || string(data) != text {
+		t.Errorf("%q, note %q, %v", data, note, err)
+	}
+}
+
+// TestNeighboursStay: no name is taken that somebody else may use.
+func TestNeighboursStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(path+".new", []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []files.Mode{files.Public, files.Owner} {
+		if err := files.Write([]config.File{file(path, "file", []byte("x"))}, mode); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, path+".new", "mine", 0o600)
+	}
+}
+
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "deep", "er", "tool")
@@ -77,6 +100,7 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, path, "secret", 0o700)
+	ownersAlone(t, path, "secret")
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
@@ -129,6 +153,7 @@ func TestZip(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, filepath.Join(secretDir, "sub", "run"), "x", 0o700)
+	ownersAlone(t, filepath.Join(secretDir, "sub", "run"), "x")
 	expect(t, filepath.Join(secretDir, "other", "plain"), "y", 0o600)
 }
 

@@ -44,7 +44,12 @@ type End struct {
 
 // drainTime is how long the output of a worker is read after its end. All that it wrote itself
 // is there at once; something that it started may hold its output open for ever.
-const drainTime = time.Second
+// While its last words still come, for example because whoever writes the log is slow, the time
+// starts anew, up to drainCap.
+const (
+	drainTime = time.Second
+	drainCap  = 10 * time.Second
+)
 
 // Start starts a worker and welcomes it.
 func Start(c Command) (*Worker, error) {
@@ -80,9 +85,10 @@ func (w *Worker) wait(c Command, stdout *os.File) {
 	defer close(w.done)
 	var readError error
 	read := make(chan struct{})
+	output := &output{file: stdout}
 	go func() {
 		defer close(read)
-		readError = w.conn.Read(stdout, c.Handle, c.Text)
+		readError = w.conn.Read(output, c.Handle, c.Text)
 	}()
 	err := w.cmd.Wait()
 	w.end = End{Code: w.cmd.ProcessState.ExitCode(), Text: w.cmd.ProcessState.String()}
@@ -90,7 +96,7 @@ func (w *Worker) wait(c Command, stdout *os.File) {
 		w.end = End{Code: -1, Text: err.Error()}
 	}
 	_ = w.stdin.Close() // there is nobody who could miss anything
-	if err := stdout.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+	if err := output.drain(); err != nil {
 		// Windows: a read cannot be ended, not even by Close. It ends with this program.
 		select {
 		case <-read:

@@ -122,6 +122,35 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestLastWordsWhenTheLogIsSlow: the worker ends while its output waits for a slow log.
+func TestLastWordsWhenTheLogIsSlow(t *testing.T) {
+	t.Setenv(swaptest.ScriptEnv, "say:up await:graceful-termination say:last_words exit:0")
+	t.Setenv(swaptest.OursEnv, "1")
+	var text []string
+	up := make(chan struct{})
+	w, err := launch.Start(launch.Command{
+		Path: swaptest.Program(t), ConfigPath: "no-config", Stderr: os.Stderr, Log: slog.New(slog.DiscardHandler),
+		Handle: func(protocol.Message) {},
+		Text: func(line string) {
+			if text = append(text, line); line == "up" {
+				close(up)
+				time.Sleep(2 * time.Second) // longer than anybody waits for more
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-up
+	if err := w.Conn().Send(protocol.Terminate(false, time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	<-w.Done()
+	if got := strings.Join(text, ", "); got != "up, last words" {
+		t.Errorf("heard %s", got)
+	}
+}
+
 func (w *worker) said() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -27,7 +27,7 @@ type Session struct {
 	client *tc.Client
 	name   tc.WorkerName
 	log    *slog.Logger
-	again  func(context.Context) (tc.Registration, error) // registers afresh; nil when that cannot be
+	again  func(context.Context, *tc.Client) (tc.Registration, error) // registers afresh; nil when that cannot be
 	random func() float64
 
 	mu  sync.Mutex
@@ -52,7 +52,9 @@ func Name(id providers.Identity) tc.WorkerName {
 func session(o Options, p providers.Provider, r tc.Registration) *Session {
 	s := &Session{client: o.Client, name: Name(o.Identity), log: o.Log, random: rand.Float64, now: r}
 	if o.Repeatable && !r.Expires.IsZero() {
-		s.again = func(ctx context.Context) (tc.Registration, error) { return register(ctx, s.client, o, p) }
+		s.again = func(ctx context.Context, client *tc.Client) (tc.Registration, error) {
+			return register(ctx, client, o, p)
+		}
 	}
 	return s
 }
@@ -60,9 +62,7 @@ func session(o Options, p providers.Provider, r tc.Registration) *Session {
 // New registers the worker, or takes the credentials that the provider brings along. It
 // returns the pool's worker config, nil when there was no registration.
 func New(ctx context.Context, o Options, p providers.Provider) (*Session, json.RawMessage, error) {
-	if own, ok := p.(providers.Credentialed); ok {
-		clientID, token := own.Credentials()
-		r := tc.Registration{Credentials: tc.Credentials{ClientID: clientID, AccessToken: secret.New(token)}}
+	if r, ok := brought(p); ok {
 		return session(o, p, r), nil, nil
 	}
 	r, err := register(ctx, o.Client, o, p)
@@ -72,8 +72,28 @@ func New(ctx context.Context, o Options, p providers.Provider) (*Session, json.R
 	return session(o, p, r), r.WorkerConfig, nil
 }
 
-// Resume goes on with credentials from before a restart.
-func Resume(o Options, p providers.Provider, r tc.Registration) *Session { return session(o, p, r) }
+// Resume goes on with credentials from before a restart. Those that the provider brings along
+// come from the provider, which may have been given new ones since.
+func Resume(o Options, p providers.Provider, r tc.Registration) *Session {
+	if own, ok := brought(p); ok {
+		r = own
+	}
+	return session(o, p, r)
+}
+
+// brought are the credentials that the provider brings along, if it does.
+func brought(p providers.Provider) (tc.Registration, bool) {
+	own, ok := p.(providers.Credentialed)
+	if !ok {
+		return tc.Registration{}, false
+	}
+	clientID, token := own.Credentials()
+	return tc.Registration{Credentials: tc.Credentials{ClientID: clientID, AccessToken: secret.New(token)}}, true
+}
+
+// Use makes all further calls go through another client, for example one with more patience.
+// Call it before other goroutines use the session.
+func (s *Session) Use(client *tc.Client) { s.client = client }
 
 func register(ctx context.Context, client *tc.Client, o Options, p providers.Provider) (tc.Registration, error) {
 	proof, err := p.Proof(ctx)
@@ -101,12 +121,21 @@ func (s *Session) Registration() tc.Registration {
 // nil when ctx ended or the credentials never expire, and ErrExpired when they could not be
 // renewed in time.
 func (s *Session) Keep(ctx context.Context, renewed func(tc.Registration)) error {
-	for {
+	warned := false
+	for first := true; ; first = false {
 		r := s.Registration()
 		if r.Expires.IsZero() {
 			return nil
 		}
-		in := spread(RenewIn(r.Expires.Sub(retry.Wall())), s.random())
+		left := r.Expires.Sub(retry.Wall())
+		in := spread(RenewIn(left), s.random())
+		if !first {
+			in = max(in, pause(left))
+			if left <= 0 && !warned {
+				warned = true
+				s.log.Warn("new credentials seem to have expired already: the clock of this machine looks wrong", "expires", r.Expires)
+			}
+		}
 		s.log.Info("credentials will be renewed", "expires", r.Expires, "in", in.Round(time.Second))
 		if !retry.SleepUntil(ctx, retry.Wall().Add(in)) {
 			return nil
@@ -151,7 +180,7 @@ func (s *Session) attempt(ctx context.Context, r tc.Registration) (tc.Registrati
 		return next, err
 	}
 	s.log.Warn("renewal was refused; registering afresh", "error", err)
-	return s.again(ctx)
+	return s.again(ctx, client)
 }
 
 // Report passes an error of the worker on to worker-manager.

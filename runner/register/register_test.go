@@ -214,6 +214,60 @@ func TestARefusedSecretMakesARepeatableWorkerRegisterAfresh(t *testing.T) {
 	})
 }
 
+// TestRegisteringAfreshEndsInTime: it must not be tried beyond the end of the credentials.
+func TestRegisteringAfreshEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{fail: func(call string, _ int) int {
+			if call == "worker/register" {
+				return 503
+			}
+			return 400
+		}}
+		start := time.Now()
+		wait := keep(t, s, true, time.Hour, io.Discard, func(tc.Registration) { t.Error("renewed") })
+		time.Sleep(2 * time.Hour)
+		if err := wait(); !errors.Is(err, register.ErrExpired) {
+			t.Errorf("%v", err)
+		}
+		if last := s.times[len(s.times)-1].Sub(start); last > time.Hour-30*time.Second {
+			t.Errorf("the last of %d calls was after %v", len(s.times), last)
+		}
+	})
+}
+
+// TestAClockThatIsAhead: credentials that seem to have expired when they come.
+func TestAClockThatIsAhead(t *testing.T) {
+	for name, c := range map[string]struct {
+		life     time.Duration
+		calls    int // in an hour
+		warnings int
+	}{"ahead": {-time.Hour, 12, 1}, "nearly": {10 * time.Second, 120, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				s := &service{life: c.life}
+				wait := keep(t, s, false, c.life, &log, func(tc.Registration) {
+					if len(s.times) > 1000 {
+						t.Fatal("renewed without a pause")
+					}
+				})
+				time.Sleep(time.Hour - time.Second)
+				if err := wait(); err != nil || len(s.calls) != c.calls || strings.Count(log.String(), "clock of this machine") != c.warnings {
+					t.Errorf("%v, %d calls, log %.500s", err, len(s.calls), log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestResumeTakesTheProvidersOwnCredentials(t *testing.T) {
+	s := &service{}
+	session := register.Resume(s.options(true, io.Discard), owner{}, registration(time.Now()))
+	if got := session.Registration(); got.Credentials.AccessToken.Reveal() != "mine" || !got.Expires.IsZero() {
+		t.Errorf("saved credentials of %s until %v", got.Credentials.ClientID, got.Expires)
+	}
+}
+
 func TestSecrets(t *testing.T) {
 	for name, c := range map[string]struct {
 		status map[string]int // by secret

@@ -4,9 +4,11 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/runner/config"
 )
 
 // ErrOther means that the file is of another machine or place, for example because it was in
@@ -33,6 +36,10 @@ type State struct {
 	// Layers are the worker config of the pool and of the secrets, lowest first. The runner's
 	// own file and the credentials are not in them. nil when a public program wrote the file.
 	Layers []map[string]any
+	// Due says that the secrets have not been fetched yet, and that Files, which came with the
+	// registration, have not been written.
+	Due   bool
+	Files []config.File
 	// WorkerConfig is the whole rendered config, which only public programs read back.
 	WorkerConfig map[string]any
 }
@@ -66,7 +73,12 @@ type addition struct {
 	Version      int
 	ProviderType string
 	Layers       []map[string]any
+	Due          bool          `json:",omitempty"`
+	Files        []pendingFile `json:",omitempty"`
 }
+
+// pendingFile is a config.File whose content shows.
+type pendingFile struct{ Path, Content, Encoding, Format string }
 
 const version = 1
 
@@ -79,7 +91,10 @@ func Save(path string, s State) error {
 		Credentials:       credentials{ClientID: s.Credentials.ClientID, AccessToken: s.Credentials.AccessToken.Reveal(), Certificate: s.Credentials.Certificate.Reveal()},
 		CredentialsExpire: tcclient.Time(s.Expires), RegistrationSecret: s.Secret.Reveal(),
 		WorkerConfig: s.WorkerConfig, Files: []struct{}{},
-		Workerkit: &addition{Version: version, ProviderType: s.ProviderType, Layers: s.Layers},
+		Workerkit: &addition{Version: version, ProviderType: s.ProviderType, Layers: s.Layers, Due: s.Due},
+	}
+	for _, p := range s.Files {
+		f.Workerkit.Files = append(f.Workerkit.Files, pendingFile{p.Path, p.Content.Reveal(), p.Encoding, p.Format})
 	}
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -103,7 +118,9 @@ func Load(path, providerType string, id providers.Identity) (s State, note strin
 		return s, "", fmt.Errorf("state: %w", err)
 	}
 	var f file
-	if json.Unmarshal(data, &f) != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber() // the worker's config keeps its numbers as they were written
+	if d.Decode(&f) != nil || !errors.Is(d.Decode(&struct{}{}), io.EOF) {
 		// what json says may show the content
 		return s, note, fmt.Errorf("state: %s is damaged", path)
 	}
@@ -119,7 +136,10 @@ func Load(path, providerType string, id providers.Identity) (s State, note strin
 		s.Expires = t
 	}
 	if f.Workerkit != nil {
-		s.ProviderType, s.Layers = f.Workerkit.ProviderType, f.Workerkit.Layers
+		s.ProviderType, s.Layers, s.Due = f.Workerkit.ProviderType, f.Workerkit.Layers, f.Workerkit.Due
+		for _, p := range f.Workerkit.Files {
+			s.Files = append(s.Files, config.File{Path: p.Path, Content: secret.New(p.Content), Encoding: p.Encoding, Format: p.Format})
+		}
 	}
 	if !s.of(providerType, id) {
 		return State{}, note, fmt.Errorf("state: %s: %w", path, ErrOther)

@@ -16,6 +16,7 @@ import (
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/state"
 )
 
@@ -60,6 +61,21 @@ func TestSaveAndLoad(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o600) {
 		t.Errorf("%v, %v", info, err)
 	}
+}
+
+func TestWhatIsDueIsKept(t *testing.T) {
+	s := example()
+	s.Due = true
+	s.Files = []config.File{{Path: "/etc/tool", Content: secret.New("eA=="), Encoding: "base64", Format: "file"}}
+	path := filepath.Join(t.TempDir(), "state.json")
+	if err := state.Save(path, s); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := state.Load(path, "static", identity())
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, s, got)
 }
 
 // TestRollback: a public program finds its own form in our file, with one key more.
@@ -157,7 +173,7 @@ func TestAbsentAndDamaged(t *testing.T) {
 	if _, _, err := state.Load(path, "static", identity()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
-	for _, text := range []string{"", "{", `["token"]`, `{"RootURL": 7}`, `{"Credentials":{"accessToken":["token"]}}`} {
+	for _, text := range []string{"", "{", `["token"]`, `{"RootURL": 7}`, `{} {"token":1}`, `{"Credentials":{"accessToken":["token"]}}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -177,4 +193,9 @@ func TestSavedConfigIsJSON(t *testing.T) {
 	if data, err := os.ReadFile(path); err != nil || !strings.Contains(string(data), `"n":12345678901234567`) {
 		t.Errorf("%s, %v", data, err)
 	}
+	got, _, err := state.Load(path, "static", identity())
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, s, got) // the number as well
 }

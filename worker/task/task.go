@@ -23,7 +23,7 @@ type Run struct {
 	Raw        json.RawMessage // the definition as claimed, every byte of it
 	Payload    json.RawMessage // valid by the merged schema; empty when it was not valid
 	Dir        string          // the task directory, absolute; the commands' working directory
-	Own        string          // a folder of the worker below Dir, for what it spools; the task has no business there
+	Own        string          // a folder of the worker outside Dir, for what it spools; the task has no business there
 	Log        *tasklog.Log
 	Queue      tc.TaskQueue // calls of this run, always with its newest credentials
 	Logger     *slog.Logger // the worker's log, with taskId and runId

@@ -114,13 +114,16 @@ func (r *Runner) commands(ctx context.Context) engines.Result {
 	defer stopped()
 	builder := r.prepare()
 	if builder == nil {
+		r.first.set(task.Internal("the engine %s made nothing to run", r.deps.Engine.Name())) // unless it said why
 		return nil
 	}
 	if r.first.get() == nil {
 		r.build(builder)
 	}
 	if r.first.get() != nil || r.wasAborted() {
-		if err := r.guard(r.deps.Engine.Name(), func() error { return builder.Discard(context.WithoutCancel(ctx)) }); err != nil {
+		freeing, done := bounded(ctx)
+		defer done()
+		if err := r.guard(r.deps.Engine.Name(), func() error { return builder.Discard(freeing) }); err != nil {
 			r.logger.Error("the engine did not clean up", "error", err)
 		}
 		return nil
@@ -259,9 +262,19 @@ func (r *Runner) stopped(ctx context.Context, result engines.Result) {
 	if result == nil {
 		return
 	}
-	if err := r.guard(r.deps.Engine.Name(), func() error { return result.Dispose(context.WithoutCancel(ctx)) }); err != nil {
+	freeing, done := bounded(ctx)
+	defer done()
+	if err := r.guard(r.deps.Engine.Name(), func() error { return result.Dispose(freeing) }); err != nil {
 		r.first.set(task.Internal("%w", err))
 	}
+}
+
+// freeTime is how long an engine may take to free what a run held.
+const freeTime = 2 * time.Minute
+
+// bounded is for clean-up, which goes on when ctx has ended, but not for ever.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), freeTime)
 }
 
 // together calls fn for all hooks at the same time, gives each error to failed, and waits.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ type Deps struct {
 	TasksDir string        // absolute
 	Header   string        // the first lines of each log
 	Grace    time.Duration // for commands that are ended early
-	CleanUp  bool          // remove the task directory
+	CleanUp  bool          // remove the task's directories
 	// Started is told when a run's first command is about to start; it must not block.
 	Started func(taskID string, runID int64)
 }
@@ -64,6 +65,7 @@ type Runner struct {
 	reporting atomic.Bool
 
 	dir   string
+	own   string
 	run   *task.Run
 	hooks []hook
 }
@@ -121,18 +123,21 @@ func (r *Runner) work(ctx context.Context) error {
 	return nil
 }
 
-// open makes the task directory and the log.
+// open makes the task directory and the log. The worker's own folder is beside the task
+// directory, as a task may empty that or upload all of it.
 func (r *Runner) open() error {
-	r.dir = filepath.Join(r.deps.TasksDir, dirName(r.claim.TaskID, r.claim.RunID))
-	own := filepath.Join(r.dir, "generic-worker")
-	if err := os.MkdirAll(own, 0o700); err != nil {
-		return fmt.Errorf("make the task directory: %w", err)
+	name := dirName(r.claim.TaskID, r.claim.RunID)
+	r.dir, r.own = filepath.Join(r.deps.TasksDir, name), filepath.Join(r.deps.TasksDir, ownPrefix+name)
+	for _, dir := range []string{r.dir, r.own} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the task directory: %w", err)
+		}
 	}
-	run := &task.Run{TaskID: r.claim.TaskID, RunID: r.claim.RunID, Raw: r.claim.Task, Dir: r.dir, Own: own, Queue: r.queue, Logger: r.logger, Abort: r.abort}
+	run := &task.Run{TaskID: r.claim.TaskID, RunID: r.claim.RunID, Raw: r.claim.Task, Dir: r.dir, Own: r.own, Queue: r.queue, Logger: r.logger, Abort: r.abort}
 	if err := json.Unmarshal(r.claim.Task, &run.Definition); err != nil {
 		return fmt.Errorf("read the task definition: %w", err)
 	}
-	log, err := tasklog.New(own, r.deps.Now)
+	log, err := tasklog.New(r.own, r.deps.Now)
 	if err != nil {
 		return err
 	}
@@ -144,6 +149,10 @@ func (r *Runner) open() error {
 func (r *Runner) resolve(ctx context.Context) Outcome {
 	err := r.first.get()
 	out := Outcome{Resolution: task.Resolve(err), Err: err}
+	if errors.Is(err, ErrLost) { // noticed while the last hooks ran
+		out.Resolution = ""
+		return out
+	}
 	var report error
 	switch out.Resolution {
 	case task.Completed:
@@ -164,7 +173,7 @@ func (r *Runner) resolve(ctx context.Context) Outcome {
 	return out
 }
 
-// Clean frees everything that the run held and removes its directory.
+// Clean frees everything that the run held and removes its directories.
 func (r *Runner) Clean(ctx context.Context) {
 	for _, h := range reversed(r.hooks) {
 		if closer, ok := h.hooks.(plugins.Closer); ok {
@@ -178,11 +187,32 @@ func (r *Runner) Clean(ctx context.Context) {
 			r.logger.Warn("the log's spool is left", "error", err)
 		}
 	}
-	if r.deps.CleanUp && r.dir != "" {
-		if err := RemoveDir(r.dir); err != nil {
-			r.logger.Warn("the task directory is left", "error", err)
+	if r.deps.CleanUp {
+		r.removeDirs()
+	}
+}
+
+func (r *Runner) removeDirs() {
+	for _, dir := range []string{r.dir, r.own} {
+		if dir == "" {
+			continue // the run never began
+		}
+		if err := RemoveDir(dir); err != nil {
+			r.logger.Warn("a directory of the task is left", "error", err)
 		}
 	}
+}
+
+// The names of a run's directories: what begins with taskPrefix is the task's, and the worker's
+// own has ownPrefix in front of that.
+const (
+	taskPrefix = "task_"
+	ownPrefix  = "own_"
+)
+
+// IsDir tells whether a name below the TasksDir is that of a directory of a run.
+func IsDir(name string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(name, ownPrefix), taskPrefix)
 }
 
 // dirName is the name of a task's directory: at most 20 characters, as some systems want of
@@ -190,6 +220,6 @@ func (r *Runner) Clean(ctx context.Context) {
 func dirName(taskID string, runID int64) string {
 	suffix := fmt.Sprintf("_%d", runID)
 	const most = 20
-	name := "task_" + taskID
+	name := taskPrefix + taskID
 	return name[:min(len(name), most-len(suffix))] + suffix
 }

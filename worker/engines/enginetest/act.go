@@ -27,8 +27,9 @@ type Act struct {
 	Input  bool              // it prints what its standard input holds
 	Files  map[string]string // that it makes, with their text
 	Sleep  time.Duration
-	Last   string // it prints before it ends of itself or is asked to
-	Crash  bool   // it is killed by a signal
+	Pause  time.Duration // between being asked to end, or the end of Sleep, and Last
+	Last   string        // it prints before it ends of itself or is asked to
+	Crash  bool          // it is killed by a signal
 	Exit   int
 }
 
@@ -106,6 +107,7 @@ func (a Act) perform() error {
 			}
 		}
 	}
+	time.Sleep(a.Pause)
 	signal.Stop(asked)
 	fmt.Print(a.Last)
 	if a.Crash {

@@ -25,6 +25,7 @@ func programs() []check {
 		{"descendants end with the commands", descendantsAtTheEnd},
 		{"descendants are killed", descendantsKilled},
 		{"time to obey", grace},
+		{"time to obey for a child", graceOfChild},
 		{"killed between commands", killsSequence},
 	}
 }
@@ -195,6 +196,23 @@ func grace(t *testing.T, c Case) {
 	sandbox := run.start(t)
 	run.pid(t, "pid")
 	kill(t, sandbox, patience)
+	s := wait(t, sandbox).Status()
+	if got := run.output(t); got != "bye\n" || !s.Aborted {
+		t.Errorf("last words %q, status %+v", got, s)
+	}
+}
+
+// graceOfChild has the grace outlive the command, as the shell of "server & wait" ends at once
+// when it is asked to, and the server does not.
+func graceOfChild(t *testing.T, c Case) {
+	if !signals {
+		t.Skipf("programs on %s cannot be asked to end", runtime.GOOS)
+	}
+	run := c.begin(t, Act{Leave: &Act{Pid: "pid", Sleep: time.Hour, Pause: time.Second, Last: "bye\n"}, Sleep: time.Hour})
+	sandbox := run.start(t)
+	pid := run.pid(t, "pid")
+	kill(t, sandbox, patience)
+	dead(t, "the child", pid)
 	s := wait(t, sandbox).Status()
 	if got := run.output(t); got != "bye\n" || !s.Aborted {
 		t.Errorf("last words %q, status %+v", got, s)

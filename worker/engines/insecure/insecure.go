@@ -31,9 +31,10 @@ func New(trees *proc.Trees, env []string) *Engine {
 }
 
 // private tells whether a variable of the worker may hold credentials or a way to reach its
-// supervisor.
+// supervisor. On a system where names do not differ by case, any spelling is meant.
 func private(entry string) bool {
 	name, _, _ := strings.Cut(entry, "=")
+	name = variable(name)
 	for _, prefix := range []string{"TASKCLUSTER_", "AWS_", "GOOGLE_", "AZURE_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
@@ -91,7 +92,8 @@ func (b *builder) Start(context.Context) (engines.Sandbox, error) {
 	}
 	b.put("TASK_WORKDIR", b.run.Dir) // by which the tree knows its processes
 	env := slices.Sorted(maps.Values(b.env))
-	s := &sandbox{run: b.run, tree: tree, env: env, commands: b.commands, done: make(chan struct{}), aborted: make(chan struct{})}
+	s := &sandbox{run: b.run, tree: tree, env: env, commands: b.commands,
+		done: make(chan struct{}), aborted: make(chan struct{}), killed: make(chan struct{})}
 	go s.execute() //nolint:contextcheck // ctx bounds the start alone
 	return s, nil
 }

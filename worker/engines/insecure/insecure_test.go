@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/proc"
@@ -26,4 +27,17 @@ func TestEngine(t *testing.T) {
 		Payload: commandPayload,
 		Loose:   runtime.GOOS != "linux" && runtime.GOOS != "windows",
 	})
+}
+
+// A variable that may hold credentials is kept from tasks however the system lets it be spelt.
+func TestPrivateVariables(t *testing.T) {
+	lower := []string{"aws_secret_access_key=s", "Taskcluster_Access_Token=s", "notify_socket=s"}
+	env := append([]string{"AWS_SECRET_ACCESS_KEY=s", "TASKCLUSTER_ACCESS_TOKEN=s", "GOOGLE_X=s", "AZURE_X=s", "NOTIFY_SOCKET=s", "PATH=p", "LAWS_X=y"}, lower...)
+	want := []string{"PATH=p", "LAWS_X=y"}
+	if runtime.GOOS != "windows" {
+		want = append(want, lower...) // other variables, by the system's rules
+	}
+	if got := New(nil, env).env; !slices.Equal(got, want) {
+		t.Errorf("the task's environment is %q, want %q", got, want)
+	}
 }

@@ -23,7 +23,9 @@ type sandbox struct {
 	copying  sync.WaitGroup
 
 	once    sync.Once
-	aborted chan struct{} // closed by Kill
+	grace   time.Duration // of the first Kill; set before aborted is closed
+	aborted chan struct{} // closed by the first Kill when it begins
+	killed  chan struct{} // closed by the first Kill when the processes are gone, or it gave up
 
 	done   chan struct{} // closed when the rest is final
 	status engines.Status
@@ -42,13 +44,33 @@ func (s *sandbox) execute() {
 			break
 		}
 	}
+	s.yield()
 	s.leave()
 	s.status.Duration = time.Since(begin)
 }
 
+// insist is how long it may take to end processes by force.
+const insist = time.Minute
+
+// yield leaves it to Kill, if there is one, to end the processes: they may have a grace still
+// when the command that started them has ended.
+func (s *sandbox) yield() {
+	select {
+	case <-s.aborted:
+	default:
+		return
+	}
+	timeout := time.NewTimer(s.grace + insist)
+	defer timeout.Stop()
+	select {
+	case <-s.killed:
+	case <-timeout.C:
+	}
+}
+
 // leave ends what the commands left behind, and takes what it still had to say.
 func (s *sandbox) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), insist)
 	defer cancel()
 	if err := s.tree.Kill(ctx, 0); err != nil && s.err == nil {
 		s.err = fmt.Errorf("insecure: end what the commands left behind: %w", err)
@@ -90,6 +112,7 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 	if err != nil {
 		return engines.Status{}, fmt.Errorf("insecure: %w", err)
 	}
+	s.yield() // so that last words come before the footer
 	if err := output.ended(); err != nil {
 		return engines.Status{}, lost(err)
 	}
@@ -158,8 +181,7 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 		return nil
 	default:
 	}
-	s.once.Do(func() { close(s.aborted) })
-	if err := s.tree.Kill(ctx, grace); err != nil {
+	if err := s.kill(ctx, grace); err != nil {
 		return fmt.Errorf("insecure: %w", err)
 	}
 	select {
@@ -168,4 +190,18 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// kill ends the processes, and lets execute know when the first call begins and ends. A
+// later one with less grace ends the first one sooner.
+func (s *sandbox) kill(ctx context.Context, grace time.Duration) error {
+	first := false
+	s.once.Do(func() {
+		first, s.grace = true, grace
+		close(s.aborted)
+	})
+	if first {
+		defer close(s.killed)
+	}
+	return s.tree.Kill(ctx, grace) //nolint:wrapcheck // by Kill
 }

@@ -178,7 +178,7 @@ func TestOptionalArtifactMayBeMissing(t *testing.T) {
 	if got := calls(run); !slices.Equal(got, []string{"createArtifact error a", "createArtifact error b"}) {
 		t.Errorf("calls %v", got)
 	}
-	if strings.Count(run.WorkerLog.String(), "optional artifact left out") != 2 {
+	if strings.Count(run.WorkerLog.String(), "optional file cannot be read, so its artifact is an error") != 2 {
 		t.Errorf("the worker's log says %q", run.WorkerLog)
 	}
 }
@@ -240,6 +240,44 @@ func TestFileThatIsListedTwiceIsUploadedOnce(t *testing.T) {
 	run, err := life(t, `{"artifacts": [{"type": "directory", "path": "out"}, {"type": "file", "path": "out/a"}]}`, map[string]string{"out/a": "x"})
 	if err != nil || len(run.Queue.Calls()) != 1 {
 		t.Errorf("%v, calls %v", err, run.Queue.Calls())
+	}
+}
+
+func TestOneNameForTheSameFile(t *testing.T) {
+	for _, second := range []string{
+		`{"type": "file", "path": "./out//a", "name": "out/a"}`, `{"type": "file", "path": "DIR/out/a", "name": "out/a"}`,
+		`{"type": "file", "path": "out/a", "optional": true}`,
+	} {
+		payload := `{"artifacts": [` + second + `, {"type": "directory", "path": "out"}]}`
+		run := plugintest.NewRun(t, "")
+		run.Payload = json.RawMessage(strings.ReplaceAll(payload, "DIR", filepath.ToSlash(run.Dir)))
+		files(t, run.Dir, map[string]string{"out/a": "x"})
+		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+		if got := calls(run); err != nil || !slices.Equal(got, []string{"createArtifact s3 out/a"}) {
+			t.Errorf("%s: %v, calls %v", second, err, got)
+		}
+	}
+	run, err := life(t, `{"artifacts": [{"type": "file", "path": "a", "optional": true}, {"type": "file", "path": "a"}]}`, nil)
+	if task.Resolve(err) != task.Failed || len(run.Queue.Calls()) != 1 {
+		t.Errorf("a file that is wanted once, and missing: %v, calls %v", err, run.Queue.Calls())
+	}
+}
+
+func TestOneNameForTwoFiles(t *testing.T) {
+	for _, second := range []string{
+		`{"type": "file", "path": "b", "name": "public/a"}`,
+		`{"type": "file", "path": "a", "name": "public/a", "contentType": "text/x-own"}`,
+		`{"type": "file", "path": "a", "name": "public/a", "contentEncoding": "identity"}`,
+		`{"type": "directory", "path": "out", "name": "public"}`,
+	} {
+		run, err := life(t, `{"artifacts": [{"type": "file", "path": "a", "name": "public/a"}, {"type": "file", "path": "b"}, `+second+`]}`,
+			map[string]string{"a": "x", "b": "y", "out/a": "z"})
+		if task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "artifact public/a:") {
+			t.Errorf("%s: %v", second, err)
+		}
+		if got := calls(run); len(got) > 0 {
+			t.Errorf("%s: calls %v", second, got)
+		}
 	}
 }
 

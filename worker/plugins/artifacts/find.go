@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
 )
 
 // Reasons of error artifacts.
@@ -43,8 +44,32 @@ func (h *hooks) find(ctx context.Context, result engines.Result) ([]found, error
 		all = append(all, some...)
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return strings.Compare(a.Name, b.Name) })
-	// A file may be listed by itself and with its folder.
-	return slices.CompactFunc(all, func(a, b found) bool { return a.entry == b.entry }), nil
+	return h.distinct(all)
+}
+
+// distinct leaves one artifact of each name in all, which is sorted by name. A file may be listed
+// by itself and with its folder; where it is wanted once it is not optional.
+func (h *hooks) distinct(all []found) ([]found, error) {
+	var kept []found
+	for _, f := range all {
+		if len(kept) == 0 || kept[len(kept)-1].Name != f.Name {
+			kept = append(kept, f)
+			continue
+		}
+		last := &kept[len(kept)-1]
+		if h.uploaded(last.entry) != h.uploaded(f.entry) {
+			return nil, task.Malformed("artifact %s: two entries that differ make it, with the paths %s and %s", f.Name, last.Path, f.Path)
+		}
+		last.Optional = last.Optional && f.Optional
+	}
+	return kept, nil
+}
+
+// uploaded is what of an entry decides what is uploaded.
+func (h *hooks) uploaded(e entry) entry {
+	e.Optional, e.Expires = false, e.Expires.UTC()
+	e.Path = filepath.Clean(h.where(e))
+	return e
 }
 
 // expand lists the artifacts of one entry.
@@ -71,12 +96,17 @@ func (h *hooks) expand(ctx context.Context, result engines.Result, e entry) ([]f
 	return all, nil
 }
 
+// where is an entry's absolute path.
+func (h *hooks) where(e entry) string {
+	if filepath.IsAbs(e.Path) {
+		return e.Path
+	}
+	return filepath.Join(h.run.Dir, e.Path)
+}
+
 // explain says why an entry cannot be read.
 func (h *hooks) explain(e entry, err error) *failure {
-	where := e.Path
-	if !filepath.IsAbs(where) {
-		where = filepath.Join(h.run.Dir, where)
-	}
+	where := h.where(e)
 	switch {
 	case errors.Is(err, engines.ErrWrongKind):
 		return &failure{invalid, fmt.Sprintf("'%s' is not a %s", where, e.Type)}

@@ -1,0 +1,20 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// stopSignals are the signals that stop the worker and then this program. A terminal that is
+// closed sends SIGHUP, which would otherwise end this program at once and leave the worker;
+// whoever starts it with nohup wants it to stay.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
