@@ -161,7 +161,7 @@ func descendantsAtTheEnd(t *testing.T, c Case) {
 		act.Sleep = 100 * time.Millisecond
 		run := c.begin(t, act, Act{Sleep: 100 * time.Millisecond})
 		sandbox := run.start(t)
-		pid := run.pid(t, "pid")
+		pid := run.pid(t)
 		if !alive(pid) {
 			t.Errorf("%s: process %d ended before the commands", name, pid)
 		}
@@ -178,7 +178,7 @@ func descendantsKilled(t *testing.T, c Case) {
 			act.Sleep = time.Hour
 			run := c.begin(t, act)
 			sandbox := run.start(t)
-			pid := run.pid(t, "pid")
+			pid := run.pid(t)
 			kill(t, sandbox, grace)
 			dead(t, fmt.Sprintf("%s, with a grace of %s,", name, grace), pid)
 			if s := wait(t, sandbox).Status(); !s.Aborted {
@@ -194,7 +194,7 @@ func grace(t *testing.T, c Case) {
 	}
 	run := c.begin(t, Act{Pid: "pid", Sleep: time.Hour, Last: "bye\n"})
 	sandbox := run.start(t)
-	run.pid(t, "pid")
+	run.pid(t)
 	kill(t, sandbox, patience)
 	s := wait(t, sandbox).Status()
 	if got := run.output(t); got != "bye\n" || !s.Aborted {
@@ -210,7 +210,7 @@ func graceOfChild(t *testing.T, c Case) {
 	}
 	run := c.begin(t, Act{Leave: &Act{Pid: "pid", Sleep: time.Hour, Pause: time.Second, Last: "bye\n"}, Sleep: time.Hour})
 	sandbox := run.start(t)
-	pid := run.pid(t, "pid")
+	pid := run.pid(t)
 	kill(t, sandbox, patience)
 	dead(t, "the child", pid)
 	s := wait(t, sandbox).Status()

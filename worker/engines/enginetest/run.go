@@ -145,11 +145,11 @@ func (r *run) read(t *testing.T, visit func(line string)) {
 	}
 }
 
-// pid waits for a file with a process id.
-func (r *run) pid(t *testing.T, name string) int {
+// pid waits for the file "pid", with a process id.
+func (r *run) pid(t *testing.T) int {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		data, err := os.ReadFile(filepath.Join(r.Dir, name))
+		data, err := os.ReadFile(filepath.Join(r.Dir, "pid"))
 		if err == nil {
 			pid, err := strconv.Atoi(string(data))
 			if err != nil {
