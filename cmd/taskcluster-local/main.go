@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/workerkit/workerkit/internal/version"
 )
 
 func main() {
@@ -25,6 +27,7 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "taskcluster-local",
 		Short:         "The Taskcluster services of one machine, on loopback",
+		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

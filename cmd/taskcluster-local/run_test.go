@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/internal/version"
 )
 
 func TestOutcome(t *testing.T) {
@@ -79,5 +80,14 @@ func TestDescribe(t *testing.T) {
 		if got := describe("T", c.run); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	command, out := newCommand(), &strings.Builder{}
+	command.SetArgs([]string{"--version"})
+	command.SetOut(out)
+	if err := command.ExecuteContext(t.Context()); err != nil || !strings.HasPrefix(out.String(), "taskcluster-local version "+version.String()) {
+		t.Errorf("%q, %v", out, err)
 	}
 }
