@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/nearest"
 )
 
 // block is a group of keys in a configuration file. Reading a key marks it as known and
@@ -148,10 +150,8 @@ func (b *block) refuseUnknown() {
 
 // hint names the key that was perhaps meant.
 func (b *block) hint(name string) string {
-	for _, known := range slices.Sorted(maps.Keys(b.used)) {
-		if plain(known) == plain(name) {
-			return "; did you mean " + known + "?"
-		}
+	if known, found := nearest.Name(name, slices.Sorted(maps.Keys(b.used))); found {
+		return "; did you mean " + known + "?"
 	}
 	return ""
 }
@@ -159,16 +159,11 @@ func (b *block) hint(name string) string {
 // near finds a key of the block that differs from name only in how it is written.
 func (b *block) near(name string) (string, bool) {
 	for _, k := range slices.Sorted(maps.Keys(b.values)) {
-		if k != name && plain(k) == plain(name) {
+		if k != name && nearest.Same(k, name) {
 			return k, true
 		}
 	}
 	return "", false
-}
-
-// plain is the key without what people get wrong: case, underscores, dashes.
-func plain(key string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(key))
 }
 
 // describe says what a value is without showing it: it may be a secret in the wrong place.

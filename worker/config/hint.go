@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/nearest"
 )
 
 // removed says what became of keys that the public program once had.
@@ -26,35 +28,8 @@ func hint(key string, names []string) string {
 	if was := removed(key); was != "" {
 		return " (removed: " + was + ")"
 	}
-	best, least := "", len(key)/3+1
-	for _, name := range names {
-		if d := distance(strings.ToLower(key), strings.ToLower(name)); d < least {
-			best, least = name, d
-		}
+	if name, found := nearest.Name(key, names); found {
+		return fmt.Sprintf(" (is %q meant?)", name)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (is %q meant?)", best)
-}
-
-// distance is the number of letters to insert, delete or change to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }
