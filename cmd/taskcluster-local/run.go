@@ -200,18 +200,14 @@ func (p *place) run(ctx context.Context, file string, definition tasks.Definitio
 		return &exitError{exitNotRun, err}
 	}
 	fmt.Fprintln(stderr, "task", taskID, "created")
-	waiting := time.AfterFunc(unclaimed, func() {
-		fmt.Fprintf(stderr, "no worker has claimed the task yet; is one running for its task queue? (Ctrl-C cancels it)\n")
-	})
-	defer waiting.Stop()
 	live, backing := definition.Logs()
 	watched, stop := p.watch(ctx)
 	defer stop()
 	status, err := tasks.Follower{
 		Queue: p.queue, HTTP: session.HTTP(), Poll: p.poll, Live: live, Backing: backing, Out: stdout,
-		Notice: func(r tc.RunStatus) {
-			waiting.Stop()
-			fmt.Fprintln(stderr, describe(taskID, r))
+		Notice: func(r tc.RunStatus) { fmt.Fprintln(stderr, describe(taskID, r)) },
+		Waiting: func() {
+			fmt.Fprintln(stderr, "no worker has claimed the task yet; is one running for its task queue? (Ctrl-C cancels it)")
 		},
 	}.Follow(watched, taskID)
 	if err != nil {
@@ -225,9 +221,6 @@ func (p *place) run(ctx context.Context, file string, definition tasks.Definitio
 	}
 	return &exitError{exitNotRun, err}
 }
-
-// unclaimed is how long a task may wait for a worker before that is said.
-const unclaimed = 10 * time.Second
 
 // download fetches the artifacts of a run, as many as can be had.
 func (p *place) download(ctx context.Context, taskID string, runID int64, dir string, stderr io.Writer) error {

@@ -30,7 +30,12 @@ type Follower struct {
 	Out io.Writer
 	// Notice, when not nil, is told of each run that begins or ends.
 	Notice func(tc.RunStatus)
+	// Waiting, when not nil, is called once if no worker has taken the task for a while.
+	Waiting func()
 }
+
+// unclaimed is how long a task may wait for a worker before Waiting is called.
+const unclaimed = 10 * time.Second
 
 // urlLife bounds how long a signed URL of a log can be used.
 const urlLife = 15 * time.Minute
@@ -38,7 +43,7 @@ const urlLife = 15 * time.Minute
 // Follow returns when the task is resolved, or ctx ends, or the queue or Out fails. A log
 // that cannot be had is no error: the task's fate does not depend on it.
 func (f Follower) Follow(ctx context.Context, taskID string) (tc.TaskStatus, error) {
-	shown := 0
+	shown, begin := 0, time.Now()
 	for {
 		status, err := f.Queue.Status(ctx, taskID)
 		if err != nil {
@@ -51,6 +56,10 @@ func (f Follower) Follow(ctx context.Context, taskID string) (tc.TaskStatus, err
 		}
 		if status.Resolved() && shown >= len(status.Runs) {
 			return status, nil
+		}
+		if f.Waiting != nil && shown == 0 && time.Since(begin) >= unclaimed {
+			f.Waiting()
+			f.Waiting = nil
 		}
 		if err := wait(ctx, f.Poll); err != nil {
 			return status, fmt.Errorf("follow %s: %w", taskID, err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/tc"
@@ -217,5 +218,31 @@ func TestErrorsHoldNoURL(t *testing.T) {
 	_, err := get(t.Context(), http.DefaultClient, d.URL+"/x?bewit=secret")
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), path.Base(d.URL)+"/x") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// lonely is a queue whose task no worker takes for so long.
+type lonely struct {
+	API
+	until time.Time
+}
+
+func (l lonely) Status(context.Context, string) (tc.TaskStatus, error) {
+	if time.Now().Before(l.until) {
+		return tc.TaskStatus{State: "pending", Runs: []tc.RunStatus{{State: "pending"}}}, nil
+	}
+	return tc.TaskStatus{State: "exception"}, nil
+}
+
+// TestATaskThatNobodyTakes: that is said once, after a while, and not for a task that is taken soon.
+func TestATaskThatNobodyTakes(t *testing.T) {
+	for lasts, want := range map[time.Duration]int{time.Minute: 1, 5 * time.Second: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			said := 0
+			f := Follower{Queue: lonely{until: time.Now().Add(lasts)}, Poll: time.Second, Out: io.Discard, Waiting: func() { said++ }}
+			if _, err := f.Follow(t.Context(), "task"); err != nil || said != want {
+				t.Errorf("after %v: said %d times, %v; want %d", lasts, said, err, want)
+			}
+		})
 	}
 }
