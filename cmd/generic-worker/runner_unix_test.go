@@ -249,11 +249,12 @@ func TestStatusFile(t *testing.T) {
 }
 
 // TestSecrets looks for the credentials and for signed URLs in everything that a worker, its
-// tasks and its files show to others.
+// tasks and its files show to others. Of the process list it takes the worker and the task: other
+// programs of the machine, a compiler with a file of local/blob, are not the worker's saying.
 func TestSecrets(t *testing.T) {
 	m := newMachine(t, map[string]any{"numberOfTasksToRun": 3, "certificate": ""})
 	ids := []string{
-		m.create(with(sh("env; ps -eo args; echo x > a.txt"), "artifacts", []any{map[string]any{"type": "file", "path": "a.txt", "name": "public/a.txt"}})),
+		m.create(with(sh("env; ps -o args -p $PPID,$$; echo x > a.txt"), "artifacts", []any{map[string]any{"type": "file", "path": "a.txt", "name": "public/a.txt"}})),
 		m.create(sh("exit 1")),
 		m.create(map[string]any{"command": 1}),
 	}
