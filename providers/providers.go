@@ -9,7 +9,10 @@ package providers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -28,9 +31,28 @@ type Kind struct {
 	// somebody must name it. At most one Kind may match any Facts.
 	Matches func(Facts) bool
 
+	// Probe asks the place's metadata service whether it is there, once; nil when there is
+	// none to ask. It is for machines whose firmware says nothing, and its ctx ends soon.
+	Probe func(context.Context, Values, Deps) error
+
+	// Advice are the reasons of the notices of the kind Advice that the place gives.
+	Advice []string
+
 	// New makes the provider from the values of its Fields, which have been checked.
-	New func(Values) Provider
+	New func(Values, Deps) Provider
 }
+
+// Deps are what every provider may use.
+type Deps struct {
+	Log *slog.Logger
+	// Metadata carries the calls of metadata services: to no proxy, bounded, and repeated
+	// while they fail for a reason that passes. It is internal/imds.
+	Metadata http.RoundTripper
+}
+
+// ErrLeaving is in the error of Identify when the place has already said that it takes the
+// machine away: there is no use in registering.
+var ErrLeaving = errors.New("the machine is about to be taken away")
 
 // Provider answers for one machine. Its methods are called from one goroutine at a time,
 // except that Watch may run while Proof does.
@@ -56,6 +78,14 @@ type Watcher interface {
 	Watch(ctx context.Context) (Notice, error)
 }
 
+// Acknowledger is a Watcher whose place waits for a word that the machine may go.
+type Acknowledger interface {
+	Watcher
+	// Acknowledge says that nothing runs on the machine any longer. It does nothing where the
+	// notice needs no such word, or the configuration does not want it said.
+	Acknowledge(ctx context.Context, n Notice) error
+}
+
 // Identity is who a machine is. Every text is checked against the API's patterns.
 type Identity struct {
 	RootURL      string // without a slash at the end
@@ -63,6 +93,7 @@ type Identity struct {
 	WorkerPoolID string
 	WorkerGroup  string
 	WorkerID     string
+	InstanceID   string            // the place's own name of the machine; "" where there is none
 	Location     map[string]string // has "cloud"
 	Metadata     map[string]any    // JSON values
 }
@@ -70,6 +101,7 @@ type Identity struct {
 // Notice is a fact about the machine's future. What follows from it is the runner's to decide.
 type Notice struct {
 	Kind     NoticeKind
+	ID       string    // the place's own name of the event; "" where there is none
 	Reason   string    // the place's own word: "spot-termination", "Preempt"
 	Deadline time.Time // when it happens; zero when that is not known
 	Resource string    // what it concerns, where the place says so
@@ -80,7 +112,8 @@ type NoticeKind int
 
 // The kinds of notices.
 const (
-	Advice      NoticeKind = iota // it may go away, or pause for a moment
+	Remark      NoticeKind = iota // nothing follows: it pauses for a moment, an event is cancelled
+	Advice                        // it may go away, or does so much later: work goes on unless the configuration says otherwise
 	Termination                   // it goes away
 )
 
@@ -100,6 +133,7 @@ const (
 	Text    FieldType = iota // string, not empty
 	TextMap                  // map[string]string
 	AnyMap                   // map[string]any of JSON values
+	Flag                     // bool
 )
 
 // Field is one key of a provider's block, in the runner's YAML and in a provider file.
@@ -110,6 +144,9 @@ type Field struct {
 	Optional bool
 	Default  string // of a Text that is missing; the field is then Optional
 	Secret   bool   // never shown
+	// Env, when not "", is an environment variable that gives a Text that is missing; the field
+	// is then Optional.
+	Env string
 	// FileFor, when not "", makes the field another way to give the secret Text field of that
 	// name: the field holds the path of an owner-only file with the text. Exactly one of the
 	// two must be given, and New sees only the other one.
@@ -135,6 +172,12 @@ func (v Values) Text(name string) string {
 func (v Values) TextMap(name string) map[string]string {
 	m, _ := v.m[name].(map[string]string)
 	return m
+}
+
+// Flag tells whether the flag called name is set.
+func (v Values) Flag(name string) bool {
+	on, _ := v.m[name].(bool)
+	return on
 }
 
 // AnyMap returns the map called name, nil when there is none.

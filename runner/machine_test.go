@@ -203,5 +203,5 @@ func (b *bench) watch(notices ...providers.Notice) {
 // watchOn makes the machine one that gets the notices that are sent.
 func (b *bench) watchOn(c chan providers.Notice) {
 	inner := b.config.Place.Kind.New
-	b.config.Place.Kind.New = func(v providers.Values) providers.Provider { return watched{inner(v), c} }
+	b.config.Place.Kind.New = func(v providers.Values, d providers.Deps) providers.Provider { return watched{inner(v, d), c} }
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/launch"
 	"github.com/workerkit/workerkit/runner/policy"
@@ -21,6 +22,8 @@ import (
 type Deps struct {
 	Log  *slog.Logger
 	HTTP *http.Client
+	// Metadata carries the calls of metadata services; see internal/imds.
+	Metadata http.RoundTripper
 	// Stdout gets what the dummy worker prints; Stderr is the worker's standard error, best a
 	// file.
 	Stdout, Stderr io.Writer
@@ -45,7 +48,7 @@ func (e *WorkerError) Error() string { return "the worker ended with " + e.End.T
 func Run(ctx context.Context, c config.Config, d Deps) error {
 	r := &runner{config: c, deps: d, log: d.Log, ours: newProbe(ctx, c)}
 	defer r.ours.wait()
-	provider := c.Place.Kind.New(c.Place.Values)
+	provider := c.Place.Kind.New(c.Place.Values, providers.Deps{Log: d.Log, Metadata: d.Metadata})
 	id, err := provider.Identify(ctx)
 	if err != nil {
 		return fmt.Errorf("identify the worker: %w", err)
@@ -75,14 +78,17 @@ func (r *runner) patience(total time.Duration) retry.Policy {
 	return p
 }
 
+// ended is how the work ended.
+type ended struct {
+	Code           int
+	Asked, Stopped bool
+}
+
 // cleanUp does with the machine what the policy says.
-func (r *runner) cleanUp(ctx context.Context, m *machine, end policy.End) error {
-	action := policy.Decide(policy.Place{Ephemeral: r.config.Place.Kind.Ephemeral, PowerOff: r.config.Place.PowerOff}, end)
-	if end.Asked && action.Release == policy.Keep {
-		r.log.Info("the worker asked for a shutdown; this machine stays on")
-	}
+func (r *runner) cleanUp(ctx context.Context, m *machine, end ended) error {
+	action := r.config.Policy[policy.Of(end.Code)]
 	off := action.Release == policy.PowerOff
-	if action.Release == policy.RemoveElsePowerOff {
+	if action.Release == policy.Remove {
 		err := r.remove(ctx, m)
 		if off = err != nil; off {
 			r.log.Error("the worker could not be removed; switching the machine off", "error", err)

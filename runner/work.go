@@ -11,13 +11,12 @@ import (
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/launch"
-	"github.com/workerkit/workerkit/runner/policy"
 )
 
 // work runs the worker to its end, with helpers that live exactly as long.
-func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) (policy.End, error) {
+func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) (ended, error) {
 	if err := r.writeConfig(ctx, m); err != nil {
-		return policy.End{}, err
+		return ended{}, err
 	}
 	in := newInbox(ctx, r.log, m.session)
 	w, err := launch.Start(launch.Command{
@@ -28,7 +27,7 @@ func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) (po
 	})
 	if err != nil {
 		in.close()
-		return policy.End{}, err
+		return ended{}, err
 	}
 	helpers, stop := context.WithCancel(ctx)
 	defer stop()
@@ -50,7 +49,7 @@ func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) (po
 	in.close()
 	m.end = w.End()
 	r.log.Info("the worker has ended", "end", m.end.Text)
-	return policy.End{Code: m.end.Code, Asked: in.shutdownAsked(), Stopped: ctx.Err() != nil}, nil
+	return ended{Code: m.end.Code, Asked: in.shutdownAsked(), Stopped: ctx.Err() != nil}, nil
 }
 
 // writeConfig renders and writes the worker's config. Our own object goes only to our worker:

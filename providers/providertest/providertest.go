@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +22,14 @@ type Case struct {
 	Values map[string]any // by Field.Name, of the fields' types
 	Want   providers.Identity
 	Proof  string // JSON that Proof must give; "" when the provider has none
+	// Metadata carries the provider's calls; nil for one that makes none.
+	Metadata http.RoundTripper
+}
+
+// provider makes the provider.
+func (c Case) provider(t *testing.T) providers.Provider {
+	t.Helper()
+	return c.Kind.New(providers.NewValues(c.Values), providers.Deps{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Metadata: c.Metadata})
 }
 
 // Run runs every case against c.
@@ -80,7 +90,7 @@ func values(t *testing.T, c Case) {
 
 func identity(t *testing.T, c Case) {
 	t.Helper()
-	got, err := c.Kind.New(providers.NewValues(c.Values)).Identify(t.Context())
+	got, err := c.provider(t).Identify(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +116,7 @@ func identity(t *testing.T, c Case) {
 
 func proof(t *testing.T, c Case) {
 	t.Helper()
-	p := c.Kind.New(providers.NewValues(c.Values))
+	p := c.provider(t)
 	if _, err := p.Identify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +139,7 @@ func proof(t *testing.T, c Case) {
 func secrets(t *testing.T, c Case) {
 	t.Helper()
 	v := providers.NewValues(c.Values)
-	p := c.Kind.New(v)
+	p := c.provider(t)
 	for _, f := range c.Kind.Fields {
 		text, _ := c.Values[f.Name].(string)
 		if !f.Secret || text == "" {
@@ -146,7 +156,7 @@ func secrets(t *testing.T, c Case) {
 // watch checks that a watcher stops when it is told to.
 func watch(t *testing.T, c Case) {
 	t.Helper()
-	w, ok := c.Kind.New(providers.NewValues(c.Values)).(providers.Watcher)
+	w, ok := c.provider(t).(providers.Watcher)
 	if !ok {
 		return
 	}

@@ -45,7 +45,7 @@ var (
 	_ providers.Credentialed = (*Provider)(nil)
 )
 
-func newProvider(v providers.Values) providers.Provider {
+func newProvider(v providers.Values, _ providers.Deps) providers.Provider {
 	location := map[string]string{"cloud": name}
 	maps.Copy(location, v.TextMap("workerLocation"))
 	return &Provider{

@@ -22,7 +22,7 @@ func TestStandalone(t *testing.T) {
 			WorkerGroup: "home", WorkerID: "laptop", Location: map[string]string{"cloud": "standalone", "room": "3"},
 		},
 	})
-	own := standalone.Kind().New(providers.NewValues(values)).(providers.Credentialed)
+	own := standalone.Kind().New(providers.NewValues(values), providers.Deps{}).(providers.Credentialed)
 	if id, token := own.Credentials(); id != "me/laptop" || token != "a-very-secret-token" {
 		t.Errorf("credentials of %s", id)
 	}

@@ -39,7 +39,7 @@ type Provider struct {
 
 var _ providers.Provider = (*Provider)(nil)
 
-func newProvider(v providers.Values) providers.Provider {
+func newProvider(v providers.Values, _ providers.Deps) providers.Provider {
 	location := map[string]string{"cloud": "static"}
 	maps.Copy(location, v.TextMap("workerLocation"))
 	return &Provider{

@@ -11,9 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/runner/policy"
 )
 
 // Config is a checked runner config.
@@ -25,7 +27,37 @@ type Config struct {
 	GetSecrets   bool
 	// StateFile is what survives a reboot; "" when nothing should.
 	StateFile string
+
+	// Policy has a rule for every row: the place's defaults, changed by the file.
+	Policy policy.Table
+	// HoldFile is a file that stops every removal, power-off and reboot while it is there.
+	HoldFile string
+	// ExitWithWorkerCode passes the worker's own exit code on.
+	ExitWithWorkerCode bool
+	Notices            Notices
+	// ControlSocket is where status and drain are asked for; "" when nowhere.
+	ControlSocket string
+	LogFormat     LogFormat
 }
+
+// Notices says what follows from what a place announces.
+type Notices struct {
+	// DrainOn are the reasons of notices of the kind Advice that end the work.
+	DrainOn []string
+	// FinishTasksIfLeft lets tasks be finished when at least so much time is left before a
+	// deadline; 0 means never.
+	FinishTasksIfLeft time.Duration
+}
+
+// LogFormat is how the log is written.
+type LogFormat string
+
+// The log formats.
+const (
+	Text    LogFormat = "text" // as the public program's
+	JSON    LogFormat = "json"
+	Journal LogFormat = "journald"
+)
 
 // Place is where the machine runs.
 type Place struct {
@@ -102,6 +134,7 @@ func (l *loader) config(top *block) Config {
 	if extra := top.object("worker", false).object("workerkit", false).values; len(extra) > 0 {
 		c.WorkerConfig = Merge(c.WorkerConfig, map[string]any{workerkitKey: extra})
 	}
+	c.Policy = policy.Defaults(policy.Place{Ephemeral: c.Place.Kind.Ephemeral, PowerOff: c.Place.PowerOff})
 	l.logging(top)
 	top.warnUnknown()
 	return c

@@ -27,7 +27,7 @@ func options(dir string) config.Options {
 		Name: "cloud", Aliases: []string{"sky"}, Ephemeral: true,
 		Fields:  []providers.Field{{Name: "endpoint", HCL: "endpoint", Optional: true}},
 		Matches: func(f providers.Facts) bool { return f.Vendor == "Cloud Inc." },
-		New:     func(providers.Values) providers.Provider { return nil },
+		New:     func(providers.Values, providers.Deps) providers.Provider { return nil },
 	}
 	return config.Options{
 		Kinds: []providers.Kind{static.Kind(), standalone.Kind(), cloud},
@@ -108,7 +108,7 @@ func load(t *testing.T) string {
 	}
 	b.WriteString("kind: " + c.Place.Kind.Name + " (" + c.Place.Why + ")\n")
 	if c.Place.Kind.Name != "cloud" {
-		id, err := c.Place.Kind.New(c.Place.Values).Identify(t.Context())
+		id, err := c.Place.Kind.New(c.Place.Values, providers.Deps{}).Identify(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
