@@ -119,10 +119,11 @@ const (
 
 // Facts are what can be known of a machine without asking the network.
 type Facts struct {
-	BIOSVendor string
-	Vendor     string
-	Product    string
-	AssetTag   string
+	BIOSVendor  string
+	BIOSVersion string
+	Vendor      string
+	Product     string
+	AssetTag    string // of the chassis
 }
 
 // FieldType is what a key of a provider's block may hold.

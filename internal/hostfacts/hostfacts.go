@@ -19,10 +19,11 @@ var ErrUnknown = errors.New("the machine does not tell")
 // Firmware are the strings by which a machine's maker, or a cloud, names it. Fields that the
 // machine does not tell are empty.
 type Firmware struct {
-	BIOSVendor string // "Amazon EC2", "Google", "American Megatrends Inc."
-	Vendor     string // of the system: "Amazon EC2", "Google", "Microsoft Corporation"
-	Product    string // "Google Compute Engine", "Virtual Machine"
-	AssetTag   string // of the chassis
+	BIOSVendor  string // "Amazon EC2", "Google", "American Megatrends Inc."
+	BIOSVersion string // "4.11.amazon" on EC2's older machines
+	Vendor      string // of the system: "Amazon EC2", "Google", "Microsoft Corporation"
+	Product     string // "Google Compute Engine", "Virtual Machine"
+	AssetTag    string // of the chassis
 }
 
 // BootTime is when the system booted, to the second.

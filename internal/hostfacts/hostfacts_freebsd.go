@@ -13,10 +13,11 @@ func serial() (string, error) {
 // ReadFirmware reads what the firmware says.
 func ReadFirmware() Firmware {
 	return Firmware{
-		BIOSVendor: kenv("smbios.bios.vendor"),
-		Vendor:     kenv("smbios.system.maker"),
-		Product:    kenv("smbios.system.product"),
-		AssetTag:   kenv("smbios.chassis.tag"),
+		BIOSVendor:  kenv("smbios.bios.vendor"),
+		BIOSVersion: kenv("smbios.bios.version"),
+		Vendor:      kenv("smbios.system.maker"),
+		Product:     kenv("smbios.system.product"),
+		AssetTag:    kenv("smbios.chassis.tag"),
 	}
 }
 

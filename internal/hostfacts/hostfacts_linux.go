@@ -27,10 +27,11 @@ func serial() (string, error) {
 // ReadFirmware reads what the firmware says.
 func ReadFirmware() Firmware {
 	return Firmware{
-		BIOSVendor: dmiText("bios_vendor"),
-		Vendor:     dmiText("sys_vendor"),
-		Product:    dmiText("product_name"),
-		AssetTag:   dmiText("chassis_asset_tag"),
+		BIOSVendor:  dmiText("bios_vendor"),
+		BIOSVersion: dmiText("bios_version"),
+		Vendor:      dmiText("sys_vendor"),
+		Product:     dmiText("product_name"),
+		AssetTag:    dmiText("chassis_asset_tag"),
 	}
 }
 

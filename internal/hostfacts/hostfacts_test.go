@@ -57,8 +57,8 @@ func TestPlaceholdersAreNoSerialNumbers(t *testing.T) {
 }
 
 func TestSMBIOSSerial(t *testing.T) {
-	bios := append([]byte{0, 5, 0, 0, 1}, "Maker Inc.\x00\x00"...)
-	system := func(serial byte) []byte {
+	firmware := append([]byte{0, 5, 0, 0, 1}, "Maker Inc.\x00\x00"...)
+	machine := func(serial byte) []byte {
 		return append([]byte{1, 9, 1, 0, 1, 2, 0, serial, 0}, "Maker\x00Product\x00SN-42\x00\x00"...)
 	}
 	end := []byte{127, 4, 0, 0, 0, 0}
@@ -66,17 +66,25 @@ func TestSMBIOSSerial(t *testing.T) {
 		table []byte
 		want  string
 	}{
-		"third string":          {append(append(append([]byte{}, bios...), system(3)...), end...), "SN-42"},
-		"string not given":      {append(system(0), end...), ""},
-		"string out of range":   {append(system(9), end...), ""},
-		"no system structure":   {append(append([]byte{}, bios...), end...), ""},
-		"truncated":             {system(3)[:12], ""},
+		"third string":          {append(append(append([]byte{}, firmware...), machine(3)...), end...), "SN-42"},
+		"string not given":      {append(machine(0), end...), ""},
+		"string out of range":   {append(machine(9), end...), ""},
+		"no system structure":   {append(append([]byte{}, firmware...), end...), ""},
+		"truncated":             {machine(3)[:12], ""},
 		"length beyond the end": {[]byte{1, 200, 0, 0}, ""},
 		"empty":                 {nil, ""},
 	} {
-		got, err := smbiosSerial(c.table)
+		got, err := smbiosText(c.table, system, systemSerial)
 		if got != c.want || (c.want == "") != errors.Is(err, ErrUnknown) {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, c.want)
 		}
+	}
+	tag := append([]byte{3, 9, 0, 0, 1, 3, 0, 0, 2}, "Microsoft Corporation\x007783-7084-3265-9085-8269-3286-77\x00\x00"...)
+	table := append(append(firmware, tag...), end...)
+	if got, err := smbiosText(table, chassis, chassisTag); got != "7783-7084-3265-9085-8269-3286-77" || err != nil {
+		t.Errorf("the chassis's tag: %q, %v", got, err)
+	}
+	if got, err := smbiosText(table, bios, biosVendor); got != "Maker Inc." || err != nil {
+		t.Errorf("the BIOS's vendor: %q, %v", got, err)
 	}
 }

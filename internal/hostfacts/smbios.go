@@ -1,14 +1,24 @@
 package hostfacts
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
-// smbiosSerial finds the serial number in SMBIOS structures: the system information
-// structure (type 1) holds the number of a string in the list that follows it.
-func smbiosSerial(table []byte) (string, error) {
-	const system, end, serialAt = 1, 127, 7
+// The SMBIOS structures that are read, and where in each the number of a text stands.
+const (
+	bios, biosVendor, biosVersion                    = 0, 4, 5
+	system, systemMaker, systemProduct, systemSerial = 1, 4, 5, 7
+	chassis, chassisTag                              = 3, 8
+	endOfTable                                       = 127
+)
+
+// smbiosText finds a text in SMBIOS structures: the first structure of the kind holds, at its
+// byte at, the number of a text in the list that follows it.
+func smbiosText(table []byte, kind, at byte) (string, error) {
 	for len(table) >= 4 {
-		kind, length := table[0], int(table[1])
-		if length < 4 || length > len(table) || kind == end {
+		length := int(table[1])
+		if length < 4 || length > len(table) || table[0] == endOfTable {
 			break
 		}
 		fields, rest := table[:length], table[length:]
@@ -16,10 +26,10 @@ func smbiosSerial(table []byte) (string, error) {
 		if stop < 0 {
 			break
 		}
-		if kind == system && length > serialAt {
+		if fields[0] == kind && length > int(at) {
 			texts := bytes.Split(rest[:stop], []byte{0})
-			if n := int(fields[serialAt]); n >= 1 && n <= len(texts) {
-				return string(texts[n-1]), nil
+			if n := int(fields[at]); n >= 1 && n <= len(texts) {
+				return strings.TrimSpace(string(texts[n-1])), nil
 			}
 			return "", ErrUnknown
 		}

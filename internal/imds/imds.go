@@ -26,21 +26,22 @@ const (
 // Transport is the http.RoundTripper. It reads each reply whole before it returns it, so that a
 // connection that breaks in the middle is repeated too. It is safe for concurrent use.
 type Transport struct {
-	inner  http.RoundTripper
+	inner  *http.Transport
 	policy retry.Policy
 }
 
 // New makes a transport that repeats attempts by policy.
 func New(policy retry.Policy) *Transport {
 	return &Transport{policy: policy, inner: &http.Transport{
-		Proxy:           nil, // no proxy can reach a link-local address of this machine
-		DialContext:     (&net.Dialer{Timeout: attempt}).DialContext,
-		IdleConnTimeout: 90 * time.Second,
+		Proxy:              nil, // no proxy can reach a link-local address of this machine
+		DialContext:        (&net.Dialer{Timeout: attempt}).DialContext,
+		DisableCompression: true, // signed documents are wanted byte for byte
+		IdleConnTimeout:    90 * time.Second,
 	}}
 }
 
 // Close closes the connections that are not in use.
-func (t *Transport) Close() { t.inner.(*http.Transport).CloseIdleConnections() }
+func (t *Transport) Close() { t.inner.CloseIdleConnections() }
 
 type (
 	onceKey   struct{}
@@ -61,10 +62,14 @@ func Within(ctx context.Context, d time.Duration) context.Context {
 var errBusy = errors.New("the metadata service is busy or broken")
 
 // RoundTrip implements http.RoundTripper. When the policy's time is up with a reply that says
-// to come again, that reply is returned.
+// to come again, that reply is returned. A request whose body cannot be had again is attempted
+// once.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close() //nolint:errcheck // the caller gave it away; nobody could do anything
+	}
 	policy := t.policy
-	if once, _ := r.Context().Value(onceKey{}).(bool); once || (r.Body != nil && r.GetBody == nil) {
+	if once, _ := r.Context().Value(onceKey{}).(bool); once || !repeatable(r) {
 		policy = retry.Policy{Total: time.Nanosecond}
 	}
 	limit, ok := r.Context().Value(withinKey{}).(time.Duration)
@@ -73,24 +78,33 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var response *http.Response
 	err := retry.Do(r.Context(), policy, func(ctx context.Context) (err error) {
-		response, err = t.try(ctx, r, limit)
-		if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500) {
+		response, err = t.try(ctx, r, limit) //nolint:bodyclose // it is in memory
+		if err == nil && passing(response.StatusCode) {
 			return fmt.Errorf("%w: %s", errBusy, response.Status)
 		}
 		return err
 	})
-	if err != nil && errors.Is(err, errBusy) && r.Context().Err() == nil {
-		return response, nil
-	}
-	if err != nil {
+	if err != nil && (!errors.Is(err, errBusy) || r.Context().Err() != nil) {
 		return nil, err
 	}
 	return response, nil
 }
 
+// repeatable tells whether the request can be sent more than once.
+func repeatable(r *http.Request) bool {
+	return r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
+}
+
+// passing tells whether a status says to come again. Azure says 410 while it updates the
+// service: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
+func passing(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusGone || status >= 500
+}
+
 // try makes one attempt and reads the reply.
 func (t *Transport) try(ctx context.Context, r *http.Request, limit time.Duration) (*http.Response, error) {
-	ctx, done := context.WithTimeout(ctx, limit)
+	late := fmt.Errorf("the metadata service did not answer within %v: %w", limit, context.DeadlineExceeded)
+	ctx, done := context.WithTimeoutCause(ctx, limit, late)
 	defer done()
 	again := r.Clone(ctx)
 	if r.GetBody != nil {

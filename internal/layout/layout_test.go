@@ -8,7 +8,7 @@ import (
 )
 
 func TestPlacesAreAbsoluteAndApart(t *testing.T) {
-	for _, p := range []string{layout.ProviderFile(), layout.StateFile()} {
+	for _, p := range []string{layout.ProviderFile(), layout.StateFile(), layout.HoldFile(), layout.ControlSocket()} {
 		if !filepath.IsAbs(p) {
 			t.Errorf("%s depends on the working directory", p)
 		}

@@ -79,6 +79,9 @@ type Command struct {
 	Dir    string
 	Env    []string
 	Output *os.File // standard output and error
+	// DieWithCaller, on Linux, has the system kill the process when the thread ends that called
+	// Start, which it does with this process at the latest: call it from a locked one.
+	DieWithCaller bool
 	// Line, on Windows, is the whole command line in place of Args.
 	Line string
 }
@@ -137,6 +140,9 @@ func (t *Tree) disown(pid int) {
 	defer t.mu.Unlock()
 	delete(t.started, pid)
 }
+
+// PID is the process's id. It may be given to another one once Wait has returned.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Wait waits for the command itself, not for what it started. It is called once.
 func (p *Process) Wait() (*os.ProcessState, error) {

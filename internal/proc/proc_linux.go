@@ -45,8 +45,11 @@ func keepDescriptors() {
 }
 
 // prepare gives the command a session of its own, by which its processes are known.
-func prepare(cmd *exec.Cmd, _ Command) {
+func prepare(cmd *exec.Cmd, c Command) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.DieWithCaller {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 }
 
 // join takes the protection from the OOM killer, which the runner may have given to the worker, from a task's process.

@@ -17,6 +17,8 @@ type Policy struct {
 	Jitter  float64       // each wait varies by this fraction up and down; 0 means 0.5
 	Cap     time.Duration // longest wait; 0 means 60 s
 	Total   time.Duration // give up when the next wait would end later than this; 0 means never
+	// Attempts is how often fn is called at most; 0 means as often as Total allows.
+	Attempts uint
 	// Notify, when not nil, is told of each failed attempt and of the wait that follows.
 	Notify func(err error, wait time.Duration)
 }
@@ -32,7 +34,8 @@ func Permanent(err error) error {
 	return backoff.Permanent(err)
 }
 
-// Do calls fn until it returns nil or a Permanent error, ctx ends, or p.Total is used up.
+// Do calls fn until it returns nil or a Permanent error, ctx ends, or p.Total or
+// p.Attempts is used up.
 // It returns fn's last error, joined with the cause of ctx when that is what ended it.
 func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 	b := &backoff.ExponentialBackOff{
@@ -42,6 +45,9 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 		MaxInterval:         or(p.Cap, time.Minute),
 	}
 	options := []backoff.RetryOption{backoff.WithBackOff(b), backoff.WithMaxElapsedTime(p.Total)}
+	if p.Attempts > 0 {
+		options = append(options, backoff.WithMaxTries(p.Attempts))
+	}
 	if p.Notify != nil {
 		options = append(options, backoff.WithNotify(p.Notify))
 	}

@@ -75,3 +75,13 @@ func TestSleepUntil(t *testing.T) {
 		}
 	})
 }
+
+func TestAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, start := 0, time.Now()
+		err := retry.Do(t.Context(), retry.Policy{Attempts: 3, Initial: time.Second}, func(context.Context) error { calls++; return errDown })
+		if !errors.Is(err, errDown) || calls != 3 || time.Since(start) > 5*time.Second {
+			t.Errorf("%v after %d calls in %v", err, calls, time.Since(start))
+		}
+	})
+}

@@ -41,6 +41,25 @@ func (p Pools) CreateStatic(ctx context.Context, pool, group, worker string, exp
 	return p.put(ctx, "workerManager.createWorker", route, body)
 }
 
+// Running lists the workers of a pool that are running, up to the 1000 that fit into one reply.
+func (p Pools) Running(ctx context.Context, pool string) ([]WorkerName, error) {
+	var reply struct {
+		Workers []struct {
+			WorkerGroup string `json:"workerGroup"`
+			WorkerID    string `json:"workerId"`
+		} `json:"workers"`
+	}
+	err := p.client.call(ctx, "workerManager.listWorkersForWorkerPool", "worker-manager", p.source, func(c tcclient.Client) error {
+		_, _, err := c.APICall(nil, "GET", "/workers/"+url.PathEscape(pool), &reply, url.Values{"state": {"running"}})
+		return err
+	})
+	var found []WorkerName
+	for _, w := range reply.Workers {
+		found = append(found, WorkerName{Pool: pool, Group: w.WorkerGroup, ID: w.WorkerID})
+	}
+	return found, err
+}
+
 func (p Pools) put(ctx context.Context, op, route string, body json.RawMessage) error {
 	return p.client.call(ctx, op, "worker-manager", p.source, func(c tcclient.Client) error {
 		_, _, err := c.APICall(body, "PUT", route, new(json.RawMessage), nil)

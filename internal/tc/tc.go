@@ -7,7 +7,6 @@ package tc
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"time"
 
@@ -43,12 +42,13 @@ type Client struct {
 	http    *http.Client
 	policy  retry.Policy
 	timeout time.Duration
+	clock   *clock // shared by all clients that WithPolicy makes
 }
 
 // New makes a client of the deployment at rootURL. Failed attempts (no connection, 429, 5xx)
 // are repeated by policy; one attempt takes at most two minutes.
 func New(rootURL string, client *http.Client, policy retry.Policy) *Client {
-	return &Client{rootURL: rootURL, http: client, policy: policy, timeout: 2 * time.Minute}
+	return &Client{rootURL: rootURL, http: client, policy: policy, timeout: 2 * time.Minute, clock: &clock{}}
 }
 
 // WithPolicy returns a client that differs only in how it repeats failed attempts.
@@ -58,27 +58,11 @@ func (c *Client) WithPolicy(policy retry.Policy) *Client {
 	return &changed
 }
 
+// Policy is how the client repeats failed attempts.
+func (c *Client) Policy() retry.Policy { return c.policy }
+
 // RootURL is the root URL of the deployment, as given to New.
 func (c *Client) RootURL() string { return c.rootURL }
-
-// NewHTTP makes the HTTP client that the programs use for API calls and uploads: proxies
-// from the environment, bounded dialling and TLS handshake, redirects not followed.
-func NewHTTP() *http.Client {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           dialer.DialContext,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   15 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			WriteBufferSize:       64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
 
 // once makes one attempt with the public client, whose own retries (which no context ends) are off.
 func (c *Client) once(ctx context.Context, service string, source Source, fn func(tcclient.Client) error) error {
@@ -91,7 +75,7 @@ func (c *Client) once(ctx context.Context, service string, source Source, fn fun
 		APIVersion:        "v1",
 		Credentials:       &tcclient.Credentials{ClientID: creds.ClientID, AccessToken: creds.AccessToken.Reveal(), Certificate: creds.Certificate.Reveal()},
 		Authenticate:      creds.ClientID != "",
-		HTTPClient:        c.http,
+		HTTPClient:        timed{c.http, c.clock},
 		Context:           ctx,
 		HTTPBackoffClient: &httpbackoff.Client{BackOffSettings: noRetry()},
 	}

@@ -177,3 +177,12 @@ func TestRepliesThatAreNotJSONDoNotShow(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestTheBootTimeIsLeftOutOnce: a call that no release takes does not go on for ever.
+func TestTheBootTimeIsLeftOutOnce(t *testing.T) {
+	client, calls := service(t, "400 "+badSchema)
+	_, err := client.WorkerManager(tc.Anonymous()).Register(t.Context(), name(), "static", json.RawMessage(proof), time.Now())
+	if tc.Status(err) != http.StatusBadRequest || len(*calls) != 2 {
+		t.Errorf("%v after %d calls", err, len(*calls))
+	}
+}
