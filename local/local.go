@@ -17,6 +17,8 @@ import (
 	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/local/auth"
 	"github.com/workerkit/workerkit/local/blob"
+	"github.com/workerkit/workerkit/local/clouds"
+	"github.com/workerkit/workerkit/local/clouds/host"
 	"github.com/workerkit/workerkit/local/index"
 	"github.com/workerkit/workerkit/local/object"
 	"github.com/workerkit/workerkit/local/purgecache"
@@ -40,6 +42,11 @@ type Options struct {
 
 	// Observe, when not nil, is told about every call once it is answered, concurrently.
 	Observe func(api.Call)
+
+	// Clouds are the emulated clouds, by providerId. Worker-manager provisions their pools.
+	Clouds map[string]clouds.Cloud
+	// Machines say how the clouds' machines are booted. Its Dir, Log and Clock may be left out.
+	Machines host.Options
 }
 
 // Credentials are permanent credentials.
@@ -53,6 +60,8 @@ type Server struct {
 	handler    http.Handler
 	store      *store.Store
 	auth       *auth.Auth
+	workers    *workermanager.Server
+	machines   *host.Host // nil without clouds
 	logger     *slog.Logger
 	background []func(context.Context) error
 }
@@ -72,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{store: db, logger: o.Logger}
 	if err := s.assemble(ctx, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("local: set up the services: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("local: set up the services: %w", err), s.Close())
 	}
 	return s, nil
 }
@@ -82,6 +91,9 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 	rootURL := func() string { return o.RootURL }
 	blobs, err := blob.Open(filepath.Join(o.Dir, "blobs"), blob.Options{Clock: o.Clock, RootURL: rootURL, Logger: o.Logger})
 	if err != nil {
+		return err
+	}
+	if s.machines, err = openHost(o); err != nil {
 		return err
 	}
 	s.auth, err = auth.New(ctx, auth.Deps{
@@ -99,14 +111,17 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 		OnCompleted: func(tx *store.Tx, done queue.Completion) error {
 			return indexed.Completed(tx, index.Task{TaskID: done.TaskID, Routes: done.Routes, Extra: done.Extra, Expires: done.Expires})
 		},
+		OnPending: func(string) { s.workers.Nudge() }, // made before any call arrives
 	})
 	if err != nil {
 		return err
 	}
-	workers := workermanager.New(workermanager.Deps{Store: s.store, Issuer: s.auth, Clock: o.Clock, Logger: o.Logger})
+	s.workers = workermanager.New(workermanager.Deps{
+		Store: s.store, Issuer: s.auth, Clock: o.Clock, Logger: o.Logger, Provisioning: s.provisioning(o, tasks, rootURL),
+	})
 	kept := secrets.New(secrets.Deps{Store: s.store, Clock: o.Clock, Logger: o.Logger})
 	purges := purgecache.New(purgecache.Deps{Store: s.store, Clock: o.Clock})
-	s.background = []func(context.Context) error{tasks.Run, workers.Run, indexed.Run, objects.Run, kept.Run}
+	s.background = []func(context.Context) error{tasks.Run, s.provision, indexed.Run, objects.Run, kept.Run}
 
 	ref, err := reference.Load()
 	if err != nil {
@@ -114,14 +129,17 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 	}
 	services := api.NewServer(api.Options{Reference: ref, Authenticator: s.auth, Clock: o.Clock, Logger: o.Logger})
 	for _, service := range []api.Service{
-		s.auth.Service(), tasks.Service(), workers.Service(), indexed.Service(),
+		s.auth.Service(), tasks.Service(), s.workers.Service(), indexed.Service(),
 		objects.Service(), kept.Service(), purges.Service(),
 	} {
 		if err := services.Add(service); err != nil {
 			return err
 		}
 	}
-	s.handler = split(observed(services, "", o), observed(blobs.Handler(), "blob", o))
+	s.handler = split(observed(services, "", o), map[string]http.Handler{
+		blob.PathPrefix: observed(blobs.Handler(), "blob", o),
+		ControlPath:     control{s.machines, s.auth.RootToken()},
+	})
 	return nil
 }
 
@@ -135,13 +153,15 @@ func observed(h http.Handler, service string, o Options) http.Handler {
 	return api.Observe(h, service, time.Now, o.Observe)
 }
 
-// split sends the signed URLs to blobs and all else to services. An http.ServeMux would tidy
-// paths, in which every character counts here.
-func split(services, blobs http.Handler) http.Handler {
+// split sends paths by their prefixes to others, and all else to services. An http.ServeMux would
+// tidy paths, in which every character counts here.
+func split(services http.Handler, others map[string]http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, blob.PathPrefix) {
-			blobs.ServeHTTP(w, r)
-			return
+		for prefix, other := range others {
+			if strings.HasPrefix(r.URL.Path, prefix) {
+				other.ServeHTTP(w, r)
+				return
+			}
 		}
 		services.ServeHTTP(w, r)
 	})
@@ -167,5 +187,12 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close closes the data folder. Nothing may use the server any more.
-func (s *Server) Close() error { return s.store.Close() }
+// Close closes the data folder, and takes the machines away where Run did not. Nothing may use
+// the server any more.
+func (s *Server) Close() error {
+	var err error
+	if s.machines != nil {
+		err = s.machines.Close()
+	}
+	return errors.Join(err, s.store.Close())
+}

@@ -45,6 +45,10 @@ type Machine struct {
 	Record json.RawMessage
 }
 
+// PublicAddress is the public address of every emulated machine that has one: its ports are
+// this computer's.
+const PublicAddress = "127.0.0.1"
+
 // Settings are what a metadata service needs besides the record.
 type Settings struct {
 	// Clock is the time that the service takes for the time in headers and signed documents.

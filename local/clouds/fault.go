@@ -3,6 +3,7 @@ package clouds
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,21 +27,25 @@ type Faults struct {
 	skew time.Duration
 }
 
-// statuses are the replies that a fault can force.
-var statuses = map[string]int{ //nolint:gochecknoglobals // a table that nobody changes
-	"401": http.StatusUnauthorized, "403": http.StatusForbidden, "404": http.StatusNotFound,
-	"429": http.StatusTooManyRequests, "500": http.StatusInternalServerError,
-	"502": http.StatusBadGateway, "503": http.StatusServiceUnavailable,
+// status is the reply that a fault forces, 0 when it forces none.
+func (f Fault) status() int {
+	switch f.Kind {
+	case "401", "403", "404", "429", "500", "502", "503":
+		code, _ := strconv.Atoi(f.Kind)
+		return code
+	default:
+		return 0
+	}
 }
 
 // Add makes the service misbehave from now on.
 func (f *Faults) Add(fault Fault) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch _, status := statuses[fault.Kind]; {
+	switch {
 	case fault.Kind == "clock":
 		f.skew = fault.Delay
-	case status, fault.Kind == "slow", fault.Kind == "silent", fault.Kind == "reset":
+	case fault.status() != 0, fault.Kind == "slow", fault.Kind == "silent", fault.Kind == "reset":
 		f.list = append(f.list, fault)
 	default:
 		return fmt.Errorf("there is no fault %q; known are 401, 403, 404, 429, 500, 502, 503, slow, silent, reset and clock", fault.Kind)
@@ -103,7 +108,7 @@ func (f *Faults) Wrap(h http.Handler) http.Handler {
 		case fault.Kind == "reset":
 			panic(http.ErrAbortHandler) // how a handler of net/http drops a connection
 		default:
-			http.Error(w, http.StatusText(statuses[fault.Kind]), statuses[fault.Kind])
+			http.Error(w, http.StatusText(fault.status()), fault.status())
 		}
 	})
 }

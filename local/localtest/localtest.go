@@ -15,6 +15,8 @@ import (
 
 	"github.com/workerkit/workerkit/local"
 	"github.com/workerkit/workerkit/local/api"
+	"github.com/workerkit/workerkit/local/clouds"
+	"github.com/workerkit/workerkit/local/clouds/host"
 )
 
 // Instance is a running server.
@@ -45,6 +47,12 @@ func ClaimTimeout(d time.Duration) Option { return func(o *local.Options) { o.Cl
 
 // LongPoll sets how long claimWork waits for a task.
 func LongPoll(d time.Duration) Option { return func(o *local.Options) { o.LongPoll = d } }
+
+// Clouds gives the server emulated clouds, by providerId, whose machines run the programs that
+// machines names. A fake Clock is theirs as well.
+func Clouds(byProvider map[string]clouds.Cloud, machines host.Options) Option {
+	return func(o *local.Options) { o.Clouds, o.Machines = byProvider, machines }
+}
 
 // Dir sets the data folder, for a test that starts a server on it again; it is a temporary
 // one otherwise.

@@ -27,6 +27,7 @@ type fixture struct {
 	queue     *queue.Queue
 	blobDir   string
 	completed *[]queue.Completion
+	pending   chan string     // the task queues of the first tasks that became pending
 	uploaded  map[string]bool // what the object service would say, by object and upload
 }
 
@@ -38,12 +39,18 @@ func start(t testing.TB, poll time.Duration) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := fixture{Env: env, t: t, blobDir: dir, completed: &[]queue.Completion{}, uploaded: map[string]bool{}}
+	f := fixture{Env: env, t: t, blobDir: dir, completed: &[]queue.Completion{}, pending: make(chan string, 10), uploaded: map[string]bool{}}
 	f.queue, err = queue.New(queue.Deps{
 		Store: env.Store, Issuer: env, Blob: blobs, RootURL: env.RootURL, Clock: env.Now, Logger: env.Logger, LongPoll: poll,
 		OnCompleted: func(_ *store.Tx, done queue.Completion) error {
 			*f.completed = append(*f.completed, done)
 			return nil
+		},
+		OnPending: func(queueID string) {
+			select {
+			case f.pending <- queueID:
+			default:
+			}
 		},
 		Uploaded: func(_ *store.Tx, objectName, uploadID string) (bool, error) {
 			return f.uploaded[objectName+" "+uploadID], nil

@@ -39,6 +39,10 @@ type Deps struct {
 	// OnCompleted, when not nil, is called in the transaction that resolves a task as
 	// completed, which its error undoes.
 	OnCompleted func(tx *store.Tx, done Completion) error
+
+	// OnPending, when not nil, is called after a task of the task queue has become pending. It
+	// must not block.
+	OnPending func(taskQueueID string)
 }
 
 // Completion is what others learn of a task that completed.

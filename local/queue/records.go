@@ -74,6 +74,9 @@ func (q *Queue) update(ctx context.Context, fn func(*change) error) error {
 	}
 	for id := range maps.Keys(c.wake) {
 		q.pending.notify(id)
+		if q.deps.OnPending != nil {
+			q.deps.OnPending(id)
+		}
 	}
 	if c.timers {
 		q.timers.notify("")

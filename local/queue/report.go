@@ -27,6 +27,9 @@ func (q *Queue) reclaimTask(ctx context.Context, r *api.Request) (any, error) {
 		if err := c.save(t); err != nil {
 			return err
 		}
+		if err := c.noteClaims(t.TaskQueueID, run.WorkerGroup, run.WorkerID, nil); err != nil {
+			return err
+		}
 		claim, err := c.claimed(t, run.RunID)
 		reply.hold, reply.TakenUntil = claim.hold, run.TakenUntil
 		return err

@@ -42,12 +42,22 @@ type Spec struct {
 // AddPool makes a worker pool of static machines, with the pool's layer of the worker's
 // configuration.
 func (s *Session) AddPool(ctx context.Context, pool string, config map[string]any) error {
+	return s.AddPoolOf(ctx, pool, "static", map[string]any{"workerConfig": WorkerConfig(config)})
+}
+
+// WorkerConfig is a layer of the worker's configuration in the form that pools have it.
+func WorkerConfig(config map[string]any) map[string]any {
+	return map[string]any{"genericWorker": map[string]any{"config": config}}
+}
+
+// AddPoolOf makes a worker pool of any provider, with its config.
+func (s *Session) AddPoolOf(ctx context.Context, pool, provider string, config map[string]any) error {
 	definition, err := json.Marshal(map[string]any{
-		"providerId":   "static",
+		"providerId":   provider,
 		"description":  "Machines of this computer",
 		"owner":        "nobody@localhost.localdomain",
 		"emailOnError": false,
-		"config":       map[string]any{"workerConfig": map[string]any{"genericWorker": map[string]any{"config": config}}},
+		"config":       config,
 	})
 	if err != nil {
 		return fmt.Errorf("session: encode pool %s: %w", pool, err)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -120,6 +121,28 @@ func (s *Session) Credentials() tc.Source {
 
 // Tasks are the calls to make and follow tasks.
 func (s *Session) Tasks() tc.Tasks { return s.client.Tasks(s.Credentials()) }
+
+// Command runs one command of taskcluster-local against the session's services, as a person
+// would, and returns what it printed.
+func (s *Session) Command(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.Programs.TaskclusterLocal, args...)
+	cmd.Env = append(os.Environ(), "TASKCLUSTER_ROOT_URL="+s.RootURL, "TASKCLUSTER_CLIENT_ID="+s.clientID, "TASKCLUSTER_ACCESS_TOKEN="+s.accessToken.Reveal())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("taskcluster-local %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	}
+	return string(out), nil
+}
+
+// Machines are the workerIds of the running workers of a pool.
+func (s *Session) Machines(ctx context.Context, pool string) ([]string, error) {
+	workers, err := s.client.Pools(s.Credentials()).Running(ctx, pool)
+	var ids []string
+	for _, w := range workers {
+		ids = append(ids, w.ID)
+	}
+	return ids, err
+}
 
 // ServePID is the process id of taskcluster-local.
 func (s *Session) ServePID() int { return s.serve.pid() }

@@ -103,6 +103,13 @@ func (s *Server) readPool(r *api.Request) (poolRequest, error) {
 	if err := provider.ValidateConfig(q.Config); err != nil {
 		return q, &api.Error{Status: 400, Code: "InputValidationError", Message: err.Error()}
 	}
+	if _, ok := provider.(cloud); ok {
+		named, err := nameLaunchConfigs(q.Config)
+		if err != nil {
+			return q, &api.Error{Status: 400, Code: "InputValidationError", Message: err.Error()}
+		}
+		q.Config = named
+	}
 	return q, nil
 }
 
@@ -118,6 +125,7 @@ func (s *Server) createWorkerPool(ctx context.Context, r *api.Request) (any, err
 		WorkerPoolID: r.Params["workerPoolId"], ProviderID: q.ProviderID, Description: q.Description,
 		Created: now, LastModified: now, Config: q.Config, Owner: q.Owner, EmailOnError: q.EmailOnError,
 	}
+	defer s.Nudge()
 	return store.Write(ctx, s.store, func(tx *store.Tx) (poolReply, error) {
 		found, err := tx.Get(poolBucket, pool.WorkerPoolID, &Pool{})
 		if err != nil {
@@ -149,6 +157,7 @@ func (s *Server) deleteWorkerPool(ctx context.Context, r *api.Request) (any, err
 }
 
 func (s *Server) changePool(ctx context.Context, id string, change func(*Pool)) (any, error) {
+	defer s.Nudge()
 	return store.Write(ctx, s.store, func(tx *store.Tx) (poolReply, error) {
 		pool, err := getPool(tx, id)
 		if err != nil {
@@ -232,22 +241,6 @@ func (s *Server) pools(ctx context.Context, r *api.Request) (replies []poolReply
 		return nil
 	})
 	return replies, token, err
-}
-
-// workerPoolStats counts by launch configuration; the providers here have none.
-func (s *Server) workerPoolStats(ctx context.Context, r *api.Request) (any, error) {
-	return s.noLaunchConfigs(ctx, r, "launchConfigStats")
-}
-
-func (s *Server) listWorkerPoolLaunchConfigs(ctx context.Context, r *api.Request) (any, error) {
-	return s.noLaunchConfigs(ctx, r, "workerPoolLaunchConfigs")
-}
-
-func (s *Server) noLaunchConfigs(ctx context.Context, r *api.Request, key string) (any, error) {
-	return store.Read(ctx, s.store, func(tx *store.Tx) (map[string]any, error) {
-		_, err := getPool(tx, r.Params["workerPoolId"])
-		return map[string]any{key: []any{}}, err
-	})
 }
 
 func (s *Server) listProviders(_ context.Context, _ *api.Request) (any, error) {

@@ -3,6 +3,7 @@ package workermanager
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
 
@@ -69,6 +70,12 @@ type Worker struct {
 	// Terminate and TerminateReason are the answer of shouldWorkerTerminate.
 	Terminate       bool   `json:"terminate,omitempty"`
 	TerminateReason string `json:"terminateReason,omitempty"`
+
+	// The following are of clouds' workers only.
+	LaunchConfigID string        `json:"launchConfigId,omitempty"`
+	Lifetime       time.Duration `json:"lifetime,omitempty"` // of its credentials
+	// TerminateAfter is when its machine is taken away unless it has reregistered.
+	TerminateAfter tcclient.Time `json:"terminateAfter,omitzero"`
 }
 
 func (w Worker) key() string { return workerKey(w.WorkerPoolID, w.WorkerGroup, w.WorkerID) }
@@ -87,7 +94,12 @@ func getPool(tx *store.Tx, id string) (Pool, error) {
 	return p, nil
 }
 
-func putPool(tx *store.Tx, p Pool) error { return tx.Put(poolBucket, p.WorkerPoolID, p) }
+func putPool(tx *store.Tx, p Pool) error {
+	if err := putLaunchConfigs(tx, p); err != nil {
+		return err
+	}
+	return tx.Put(poolBucket, p.WorkerPoolID, p)
+}
 
 func getWorker(tx *store.Tx, pool, group, id string) (Worker, error) {
 	var w Worker

@@ -101,7 +101,7 @@ func (s *Server) renew(tx *store.Tx, w Worker, lifetime time.Duration) (registra
 		return registration{}, fmt.Errorf("worker-manager: issue credentials for %s: %w", w.key(), err)
 	}
 	next := secret.New(slugid.V4() + slugid.V4())
-	w.SecretHash = hash(next)
+	w.SecretHash, w.TerminateAfter = hash(next), tcclient.Time(expires)
 	w.LastModified, w.LastChecked = tcclient.Time(now), tcclient.Time(now)
 	if err := putWorker(tx, w); err != nil {
 		return registration{}, err
@@ -129,7 +129,8 @@ func workerScopes(w Worker) []string {
 }
 
 // reregisterWorker answers every wrong worker or secret alike, so that it tells nothing. The
-// new credentials live for the default time whatever the pool says of the first ones.
+// new credentials of a static worker live for the default time, whatever the pool says of the
+// first ones.
 func (s *Server) reregisterWorker(ctx context.Context, r *api.Request) (any, error) {
 	var q reregisterRequest
 	if err := r.Decode(&q); err != nil {
@@ -152,6 +153,6 @@ func (s *Server) reregisterWorker(ctx context.Context, r *api.Request) (any, err
 		if !alive || !matches(q.Secret, w.SecretHash) {
 			return registration{}, refused
 		}
-		return s.renew(tx, w, defaultLifetime)
+		return s.renew(tx, w, w.Lifetime)
 	})
 }

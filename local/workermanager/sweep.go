@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/workerkit/workerkit/local/store"
@@ -15,9 +16,14 @@ const (
 )
 
 // Run removes, once a minute until ctx ends, what is over: expired workers, old errors, and
-// pools to be deleted that have no worker left.
+// pools to be deleted that have no worker left. With clouds it provisions their pools as well.
 func (s *Server) Run(ctx context.Context) error {
-	store.Every(ctx, sweepEvery, s.logger, s.Sweep)
+	var wg sync.WaitGroup
+	wg.Go(func() { store.Every(ctx, sweepEvery, s.logger, s.Sweep) })
+	if len(s.provisioning.Clouds) > 0 {
+		wg.Go(func() { s.provisionUntil(ctx) })
+	}
+	wg.Wait()
 	return nil
 }
 
@@ -46,12 +52,26 @@ func (s *Server) Sweep(ctx context.Context) error {
 			return err
 		}
 		for _, id := range idle {
-			if err := tx.Delete(poolBucket, id); err != nil {
+			if err := deletePool(tx, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// deletePool deletes a pool and its launch configs.
+func deletePool(tx *store.Tx, id string) error {
+	stored, err := storedLaunchConfigs(tx, id)
+	if err != nil {
+		return err
+	}
+	for _, l := range stored {
+		if err := tx.Delete(launchConfigBucket, l.key()); err != nil {
+			return err
+		}
+	}
+	return tx.Delete(poolBucket, id)
 }
 
 // idlePools are the pools to be deleted that have no worker left.

@@ -14,7 +14,7 @@ import (
 // serviceName is the service's name in the reference and in the clientIds of its issuer.
 const serviceName = "worker-manager"
 
-// Deps is what the service needs. Every field but Providers is required.
+// Deps is what the service needs. Store, Issuer, Clock and Logger are required.
 type Deps struct {
 	Store  *store.Store
 	Issuer api.Issuer
@@ -23,22 +23,33 @@ type Deps struct {
 
 	// Providers are the places to boot beside "static" and "null-provider", by providerId.
 	Providers map[string]Provider
+	// Provisioning has the clouds whose machines are made here; the zero value has none.
+	Provisioning Provisioning
 }
 
-// Server is the service. It is safe for concurrent use; all its state is in the store.
+// Server is the service. It is safe for concurrent use; what must last is in the store.
 type Server struct {
 	store     *store.Store
 	issuer    api.Issuer
 	clock     func() time.Time
 	logger    *slog.Logger
 	providers map[string]Provider
+
+	provisioning Provisioning
+	nudged       chan struct{}
+	pausedUntil  map[string]time.Time // pools whose machines cannot be made; only Provision uses it
 }
 
 // New makes the service.
 func New(d Deps) *Server {
 	providers := map[string]Provider{"static": Static{}, nullProviderID: null{}}
 	maps.Copy(providers, d.Providers)
-	return &Server{store: d.Store, issuer: d.Issuer, clock: d.Clock, logger: d.Logger, providers: providers}
+	s := &Server{
+		store: d.Store, issuer: d.Issuer, clock: d.Clock, logger: d.Logger, providers: providers,
+		provisioning: d.Provisioning, nudged: make(chan struct{}, 1), pausedUntil: map[string]time.Time{},
+	}
+	maps.Copy(providers, s.cloudProviders())
+	return s
 }
 
 // Service lists the service's methods.

@@ -23,13 +23,15 @@ type workerReply struct {
 	Capacity     int           `json:"capacity"`
 	LastModified tcclient.Time `json:"lastModified"`
 	LastChecked  tcclient.Time `json:"lastChecked"`
+
+	LaunchConfigID string `json:"launchConfigId,omitempty"`
 }
 
 func replyWorker(w Worker) workerReply {
 	return workerReply{
 		WorkerPoolID: w.WorkerPoolID, WorkerGroup: w.WorkerGroup, WorkerID: w.WorkerID,
 		ProviderID: w.ProviderID, Created: w.Created, Expires: w.Expires, State: w.State,
-		Capacity: w.Capacity, LastModified: w.LastModified, LastChecked: w.LastChecked,
+		Capacity: w.Capacity, LastModified: w.LastModified, LastChecked: w.LastChecked, LaunchConfigID: w.LaunchConfigID,
 	}
 }
 
@@ -101,6 +103,7 @@ func (w *Worker) apply(q workerRequest, now tcclient.Time) {
 }
 
 func (s *Server) removeWorker(ctx context.Context, r *api.Request) (any, error) {
+	defer s.Nudge()
 	_, err := s.changeWorker(ctx, r.Params, func(w *Worker) error {
 		remover, ok := s.providers[w.ProviderID].(Remover)
 		if !ok {
@@ -177,10 +180,10 @@ func (s *Server) workers(ctx context.Context, r *api.Request, under, stateKey st
 	if err != nil {
 		return workerList{}, err
 	}
-	state := State(r.Query.Get(stateKey))
+	state, launchConfigID := State(r.Query.Get(stateKey)), r.Query.Get("launchConfigId")
 	return store.Read(ctx, s.store, func(tx *store.Tx) (workerList, error) {
 		found, token, err := api.List(tx, workerBucket, under+"/", page, func(w Worker) bool {
-			return state == "" || w.State == state
+			return (state == "" || w.State == state) && (launchConfigID == "" || w.LaunchConfigID == launchConfigID)
 		})
 		out := workerList{[]workerReply{}, token}
 		for _, w := range found {

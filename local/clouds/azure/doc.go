@@ -1,4 +1,0 @@
-// Package azure emulates Azure.
-package azure
-
-import _ "github.com/smallstep/pkcs7"

@@ -1,4 +1,0 @@
-// Package gce emulates GCE.
-package gce
-
-import _ "github.com/golang-jwt/jwt/v5"
