@@ -12,21 +12,12 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/control"
 	"github.com/workerkit/workerkit/runner/files"
 	"github.com/workerkit/workerkit/runner/launch"
 	"github.com/workerkit/workerkit/runner/register"
 	"github.com/workerkit/workerkit/runner/state"
 )
-
-// runner is what stays the same during a run.
-type runner struct {
-	config   config.Config
-	deps     Deps
-	log      *slog.Logger
-	identity providers.Identity
-	client   *tc.Client
-	ours     *probe
-}
 
 // machine is a machine that has credentials and the worker's config.
 type machine struct {
@@ -34,8 +25,10 @@ type machine struct {
 	layers  []config.Layer // of the pool, then of the secrets
 	secrets int            // how many of the layers, counted from the end, are of secrets
 	whole   map[string]any // in place of layers: a config that a public program saved
-	end     launch.End     // of the worker, when it has ended
 	due     bool           // secrets have not been fetched yet, nor files written
+
+	// rebootsItself says that the worker boots the machine again itself when it must be.
+	rebootsItself bool
 }
 
 // bringUp gets credentials and config: afresh, or from the state that was saved before a
@@ -51,24 +44,43 @@ func (r *runner) bringUp(ctx context.Context, p providers.Provider) (*machine, e
 	}
 	usable := saved != nil && saved.Usable(time.Now())
 	if saved != nil && r.config.Place.Kind.Ephemeral {
-		if !usable {
-			return nil, fmt.Errorf("the credentials saved in %s have expired; worker-manager does not let this machine register again", r.config.StateFile)
+		m := r.resumed(o, p, saved)
+		if usable {
+			return m, r.catchUp(ctx, m, saved)
 		}
-		return r.resume(ctx, o, p, saved)
+		if err := r.revive(ctx, m); err != nil {
+			return m, err
+		}
+		return m, errors.Join(r.catchUp(ctx, m, saved), r.save(m))
 	}
 	if usable {
 		o.Client = r.client.WithPolicy(r.patience(r.deps.Fallback))
 	}
 	m, err := r.fresh(ctx, o, p)
-	if err == nil {
-		m.session.Use(r.client) // from here on there is nothing else to go on with
-	}
 	if err != nil && usable && tc.Temporary(err) && ctx.Err() == nil {
 		r.log.Warn("Taskcluster does not answer; going on with the state of the last start", "error", err)
 		o.Client = r.client
-		return r.resume(ctx, o, p, saved)
+		m = r.resumed(o, p, saved)
+		return m, r.catchUp(ctx, m, saved)
+	}
+	if m != nil {
+		m.session.Use(r.client) // from here on there is nothing else to go on with
 	}
 	return m, err
+}
+
+// revive renews credentials that have expired. Worker-manager does not let such a machine
+// register again, but it may still take the secret.
+func (r *runner) revive(ctx context.Context, m *machine) error {
+	r.log.Warn("the saved credentials have expired; trying to renew them", "expires", m.session.Registration().Expires)
+	err := errors.New("there is no secret to renew them with")
+	if !m.session.Registration().Secret.Empty() {
+		err = m.session.Renew(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("the credentials saved in %s have expired, and this machine cannot register again: %w", r.config.StateFile, err)
+	}
+	return nil
 }
 
 // saved loads the state file; nil when there is none that can be used.
@@ -90,7 +102,8 @@ func (r *runner) saved() *state.State {
 	return &s
 }
 
-func (r *runner) resume(ctx context.Context, o register.Options, p providers.Provider, s *state.State) (*machine, error) {
+// resumed is a machine with the credentials and layers of an earlier start.
+func (r *runner) resumed(o register.Options, p providers.Provider, s *state.State) *machine {
 	m := &machine{session: register.Resume(o, p, tc.Registration{Credentials: s.Credentials, Expires: s.Expires, Secret: s.Secret})}
 	for _, layer := range s.Layers {
 		m.layers = append(m.layers, config.Layer{Config: layer})
@@ -100,48 +113,63 @@ func (r *runner) resume(ctx context.Context, o register.Options, p providers.Pro
 		m.whole = s.WorkerConfig
 	}
 	r.log.Info("going on with credentials from before a restart", "expires", s.Expires)
+	return m
+}
+
+// catchUp does what the start that saved the state did not get to.
+func (r *runner) catchUp(ctx context.Context, m *machine, s *state.State) error {
 	if !s.Due {
-		return m, nil
+		return nil
 	}
 	m.due = true
 	m.secrets = 0 // that start got no further than its registration
 	if len(m.layers) > 0 {
 		m.layers[0].Files = s.Files
 	}
-	return m, r.complete(ctx, m)
+	return r.complete(ctx, m)
 }
 
 // fresh registers and completes the machine. What came with a registration that cannot be
 // repeated is saved at once, so that it outlives whatever happens on the way.
 func (r *runner) fresh(ctx context.Context, o register.Options, p providers.Provider) (*machine, error) {
-	session, pool, err := register.New(ctx, o, p)
+	m := &machine{}
+	var pool json.RawMessage
+	err := r.board.timed("register", func() (err error) {
+		m.session, pool, err = register.New(ctx, o, p)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{session: session}
 	if err := r.poolLayer(m, pool); err != nil {
-		return nil, err
+		return m, err
 	}
 	if r.config.Place.Kind.Ephemeral {
 		m.due = true
 		if err := r.save(m); err != nil {
-			return nil, err
+			return m, err
 		}
 	}
-	if err := r.complete(ctx, m); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, r.complete(ctx, m)
 }
 
 // complete fetches secrets, writes what came with them and with the registration, and saves
 // the whole.
 func (r *runner) complete(ctx context.Context, m *machine) error {
+	r.board.enter(control.Preparing)
 	if r.config.GetSecrets {
-		if err := r.secretLayers(ctx, m); err != nil {
+		if err := r.board.timed("secrets", func() error { return r.secretLayers(ctx, m) }); err != nil {
 			return err
 		}
 	}
+	if err := r.board.timed("files", m.writeFiles); err != nil {
+		return err
+	}
+	m.due = false
+	return r.save(m)
+}
+
+func (m *machine) writeFiles() error {
 	for i, layer := range m.layers {
 		mode := files.Public
 		if i >= len(m.layers)-m.secrets {
@@ -151,8 +179,7 @@ func (r *runner) complete(ctx context.Context, m *machine) error {
 			return err
 		}
 	}
-	m.due = false
-	return r.save(m)
+	return nil
 }
 
 func (r *runner) poolLayer(m *machine, raw json.RawMessage) error {

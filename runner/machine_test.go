@@ -21,6 +21,7 @@ import (
 	"github.com/workerkit/workerkit/providers/static"
 	"github.com/workerkit/workerkit/runner"
 	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/policy"
 	"github.com/workerkit/workerkit/runner/swaptest"
 	"github.com/workerkit/workerkit/runner/textlog"
 )
@@ -37,9 +38,13 @@ type bench struct {
 	dir        string
 	fail       string // a part of a path; the first call there fails with 503, while it is set
 
+	// identifies, when not nil, is awaited by a provider of identify.
+	identifies chan struct{}
+
 	mu       sync.Mutex
 	log      bytes.Buffer
 	poweroff int
+	reboots  int
 }
 
 func newBench(t *testing.T) *bench {
@@ -54,8 +59,18 @@ func newBench(t *testing.T) *bench {
 		Worker:       config.Worker{Implementation: config.GenericWorker, Path: swaptest.Program(t), ConfigPath: filepath.Join(b.dir, "worker.json")},
 		WorkerConfig: map[string]any{"ed25519SigningKeyLocation": "key", "workerTypeMetadata": map[string]any{"list": []any{"file"}}},
 		GetSecrets:   true,
+		Policy:       table(false),
 	}
 	return b
+}
+
+// table is the default one, but for restarts, which are few and quick.
+func table(ephemeral bool) policy.Table {
+	t := policy.Defaults(policy.Place{Ephemeral: ephemeral})
+	rule := t[policy.Crashed]
+	rule.Restarts, rule.BackOff = 1, time.Millisecond
+	t[policy.Crashed] = rule
+	return t
 }
 
 func (b *bench) Write(p []byte) (int, error) {
@@ -77,8 +92,10 @@ func (b *bench) deps() runner.Deps {
 	}
 	return runner.Deps{
 		Log: slog.New(textlog.New(b)), HTTP: client, Stdout: b, Stderr: b,
-		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Minute), nil },
+		// Long ago: no hold delays these tests. Holds are tested in a bubble.
+		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Hour), nil },
 		PowerOff: func(ctx context.Context) error { b.poweroff++; return ctx.Err() },
+		Reboot:   func(ctx context.Context) error { b.reboots++; return ctx.Err() },
 		Patience: 2 * time.Second, Fallback: 200 * time.Millisecond, Grace: 20 * time.Second,
 	}
 }
@@ -174,7 +191,10 @@ func (b *bench) expectLog(parts ...string) {
 }
 
 // ephemeral makes the place one whose machines worker-manager made.
-func (b *bench) ephemeral() { b.config.Place.Kind.Ephemeral = true }
+func (b *bench) ephemeral() {
+	b.config.Place.Kind.Ephemeral = true
+	b.config.Policy = table(true)
+}
 
 // watched is a provider that gives notices.
 type watched struct {
@@ -191,17 +211,44 @@ func (w watched) Watch(ctx context.Context) (providers.Notice, error) {
 	}
 }
 
-// watch makes the machine one that gets these notices.
-func (b *bench) watch(notices ...providers.Notice) {
-	c := make(chan providers.Notice, len(notices))
-	for _, n := range notices {
-		c <- n
-	}
-	b.watchOn(c)
-}
-
 // watchOn makes the machine one that gets the notices that are sent.
 func (b *bench) watchOn(c chan providers.Notice) {
 	inner := b.config.Place.Kind.New
 	b.config.Place.Kind.New = func(v providers.Values, d providers.Deps) providers.Provider { return watched{inner(v, d), c} }
+}
+
+// unknown is a provider that identifies the machine late, or not.
+type unknown struct {
+	providers.Provider
+	await <-chan struct{}
+	err   error
+}
+
+func (u unknown) Identify(ctx context.Context) (providers.Identity, error) {
+	if u.await != nil {
+		<-u.await
+	}
+	if u.err != nil {
+		return providers.Identity{}, u.err
+	}
+	return u.Provider.Identify(ctx)
+}
+
+// identify makes the machine one that is identified with this error, after b.identifies.
+func (b *bench) identify(err error) {
+	inner := b.config.Place.Kind.New
+	b.config.Place.Kind.New = func(v providers.Values, d providers.Deps) providers.Provider {
+		return unknown{inner(v, d), b.identifies, err}
+	}
+}
+
+// value changes one of the provider's values.
+func (b *bench) value(name, text string) {
+	v := map[string]any{name: text}
+	for _, f := range b.config.Place.Kind.Fields {
+		if old := b.config.Place.Values.Text(f.Name); old != "" && f.Name != name {
+			v[f.Name] = old
+		}
+	}
+	b.config.Place.Values = providers.NewValues(v)
 }

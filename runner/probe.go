@@ -21,7 +21,7 @@ type probe struct {
 // newProbe starts at once when the runner's own config needs the answer.
 func newProbe(ctx context.Context, c config.Config) *probe {
 	p := &probe{path: c.Worker.Path, done: make(chan struct{})}
-	if c.Worker.Implementation == config.GenericWorker && config.Workerkit(c.WorkerConfig) {
+	if c.Worker.Implementation == config.GenericWorker && (launch.AsksWhose || config.Workerkit(c.WorkerConfig)) {
 		p.start(ctx)
 	}
 	return p
@@ -41,6 +41,16 @@ func (p *probe) answer(ctx context.Context) (bool, error) {
 	p.start(ctx)
 	<-p.done
 	return p.ours, p.err
+}
+
+// known tells whether the worker is ours, as far as that has been asked.
+func (p *probe) known() bool {
+	select {
+	case <-p.done:
+		return p.ours
+	default:
+		return false
+	}
 }
 
 // wait returns when nothing runs in the background any longer.

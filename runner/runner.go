@@ -1,21 +1,25 @@
 // Package runner is the life of a machine that becomes a worker: find out who it is, register,
-// render the worker's config, launch the worker, keep its credentials fresh, and clean up.
+// render the worker's config, launch the worker, keep its credentials fresh, and give the
+// machine back when the work has ended, or cannot begin.
 package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
-	"github.com/workerkit/workerkit/runner/launch"
-	"github.com/workerkit/workerkit/runner/policy"
+	"github.com/workerkit/workerkit/runner/control"
 )
 
 // Deps are the runner's hands. Only cmd/start-worker fills them with the real ones.
@@ -28,46 +32,102 @@ type Deps struct {
 	// file.
 	Stdout, Stderr io.Writer
 	BootTime       func() (time.Time, error)
-	// PowerOff switches the machine off: the one command that can do so.
-	PowerOff func(context.Context) error
+	// PowerOff switches the machine off, and Reboot boots it again: the only commands that can
+	// do so. They are repeated when they fail.
+	PowerOff, Reboot func(context.Context) error
 	// Patience is how long calls to a deployment that does not answer are repeated, Fallback
 	// how long they are when there is saved state to go on with.
 	Patience, Fallback time.Duration
-	// Grace is how long a worker that was asked to end may take before it is killed.
+	// Grace is how long a worker that must end at once may take before it is killed.
 	Grace time.Duration
+	// HelloWithin is how long a worker may take to say hello before it is killed and counts as
+	// crashed; 0 is for ever.
+	HelloWithin time.Duration
+	// RebootGrace is how long a worker that boots the machine again itself may take for it.
+	RebootGrace time.Duration
+	// Serve answers status and drain, until its context ends; nil when nobody can ask.
+	Serve func(context.Context, control.Runner)
+	// DrainSignals asks, with each value, that the worker finishes its tasks and ends; may be
+	// nil.
+	DrainSignals <-chan struct{}
+	// LastLines are the last lines of the log, for error reports; may be nil.
+	LastLines func() []string
+	// Identified is told who the machine is, for the records of the log; may be nil.
+	Identified func(providers.Identity)
+	// Random is in [0, 1); nil means a good source.
+	Random func() float64
 }
 
-// WorkerError means that the worker did not end well; the error before it may be in the log.
-type WorkerError struct{ End launch.End }
+// runner is what stays the same during a run.
+type runner struct {
+	config   config.Config
+	deps     Deps
+	log      *slog.Logger
+	begin    time.Time
+	identity providers.Identity
+	client   *tc.Client
+	ours     *probe
+	board    *board
+	tell     *teller
+	reported atomic.Bool // our own failure
+}
 
-// Error implements error.
-func (e *WorkerError) Error() string { return "the worker ended with " + e.End.Text }
+func newRunner(ctx context.Context, c config.Config, d Deps) *runner {
+	if d.Random == nil {
+		d.Random = rand.Float64
+	}
+	return &runner{config: c, deps: d, log: d.Log, begin: time.Now(), ours: newProbe(ctx, c), board: newBoard(), tell: newTeller(d.Log, d.Grace)}
+}
 
-// Run is the whole life of a machine; it returns when the worker has ended and the machine is
-// taken care of. When ctx ends, the worker is asked to end, and killed after Deps.Grace.
+// Run is the whole life of a machine; it returns when the work has ended and the machine is
+// taken care of as c.Policy says. When ctx ends, the worker is asked to end, and killed after
+// Deps.Grace. The error, when there is one, has the ExitCode for the program.
 func Run(ctx context.Context, c config.Config, d Deps) error {
-	r := &runner{config: c, deps: d, log: d.Log, ours: newProbe(ctx, c)}
+	r := newRunner(ctx, c, d)
 	defer r.ours.wait()
+	stop := r.serve(ctx)
+	defer stop()
 	provider := c.Place.Kind.New(c.Place.Values, providers.Deps{Log: d.Log, Metadata: d.Metadata})
-	id, err := provider.Identify(ctx)
-	if err != nil {
-		return fmt.Errorf("identify the worker: %w", err)
-	}
-	r.identity = id
-	say(ctx, d.Log, slog.LevelInfo, "Identified as worker "+id.WorkerGroup+"/"+id.WorkerID, slog.String("provider", c.Place.Kind.Name), slog.String("because", c.Place.Why))
-	r.client = tc.New(id.RootURL, d.HTTP, r.patience(d.Patience))
-	m, err := r.bringUp(ctx, provider)
-	if err != nil {
-		return err
-	}
-	if c.Worker.Implementation == config.Dummy {
+	m, err := r.prepare(ctx, provider)
+	if c.Worker.Implementation == config.Dummy { // shows what would be, and leaves the machine alone
+		if err != nil {
+			return err
+		}
 		return r.show(m)
 	}
-	end, err := r.work(ctx, provider, m)
 	if err != nil {
-		return err
+		return r.settle(ctx, m, r.failed(ctx, err))
 	}
-	return r.cleanUp(ctx, m, end)
+	return r.settle(ctx, m, r.work(ctx, provider, m))
+}
+
+// prepare makes the machine one that can work. With an error the machine is nil unless it has
+// registered.
+func (r *runner) prepare(ctx context.Context, p providers.Provider) (*machine, error) {
+	kind := r.config.Place.Kind.Name
+	err := r.board.timed("identify", func() (err error) {
+		r.identity, err = p.Identify(ctx)
+		return err
+	})
+	if errors.Is(err, providers.ErrLeaving) {
+		r.log.Error("the place takes this machine away already; it does not register")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("identify the worker: %w", err)
+	}
+	id := r.identity
+	r.board.identified(kind, id)
+	if r.deps.Identified != nil {
+		r.deps.Identified(id)
+	}
+	say(ctx, r.log, slog.LevelInfo, "Identified as worker "+id.WorkerGroup+"/"+id.WorkerID, slog.String("provider", kind), slog.String("because", r.config.Place.Why))
+	r.client = tc.New(id.RootURL, r.deps.HTTP, r.patience(r.deps.Patience))
+	r.board.enter(control.Registering)
+	m, err := r.bringUp(ctx, p)
+	if m != nil {
+		r.board.change(func(s *control.Status) { s.CredentialsExpire = m.session.Registration().Expires })
+	}
+	return m, err
 }
 
 // patience is how long calls are repeated, and how the log hears of it.
@@ -78,48 +138,18 @@ func (r *runner) patience(total time.Duration) retry.Policy {
 	return p
 }
 
-// ended is how the work ended.
-type ended struct {
-	Code           int
-	Asked, Stopped bool
-}
-
-// cleanUp does with the machine what the policy says.
-func (r *runner) cleanUp(ctx context.Context, m *machine, end ended) error {
-	action := r.config.Policy[policy.Of(end.Code)]
-	off := action.Release == policy.PowerOff
-	if action.Release == policy.Remove {
-		err := r.remove(ctx, m)
-		if off = err != nil; off {
-			r.log.Error("the worker could not be removed; switching the machine off", "error", err)
-		} else {
-			r.log.Info("removed the worker")
-		}
+// serve answers commands and obeys drain signals until the returned function is called.
+func (r *runner) serve(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // also while the machine is held
+	var wg sync.WaitGroup
+	if r.deps.Serve != nil {
+		wg.Go(func() { r.deps.Serve(ctx, front{r}) })
 	}
-	if off {
-		if err := r.powerOff(ctx); err != nil {
-			return fmt.Errorf("switch the machine off: %w", err)
-		}
+	if r.deps.DrainSignals != nil {
+		wg.Go(func() { r.obeySignals(ctx) })
 	}
-	if action.Exit != 0 {
-		return &WorkerError{m.end}
+	return func() {
+		cancel()
+		wg.Wait()
 	}
-	return nil
-}
-
-// lastSteps is how long each step of cleaning up may take. Each has its own time: a removal
-// that nobody answers must leave enough to switch the machine off. The end of ctx, which may
-// be why the worker has ended, stops neither.
-const lastSteps = 2 * time.Minute
-
-func (r *runner) remove(ctx context.Context, m *machine) error {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
-	defer done()
-	return m.session.Remove(ctx)
-}
-
-func (r *runner) powerOff(ctx context.Context) error {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
-	defer done()
-	return r.deps.PowerOff(ctx)
 }

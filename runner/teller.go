@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,85 +11,183 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
-// listener is the worker, as far as one can talk to it: a *launch.Worker.
+// listener is a worker process, as far as one can talk to it: a *launch.Worker.
 type listener interface {
 	Conn() *protocol.Conn
 	Done() <-chan struct{}
 	Stop(grace time.Duration)
 }
 
-// teller sends messages to the worker as soon as it is known to understand them.
+// order is how the work is to end.
+type order struct {
+	finish   bool      // the tasks that the worker has are finished
+	deadline time.Time // when the machine goes; zero when that is not known
+}
+
+// worse tells whether o leaves less than the order before.
+func (o order) worse(before order) bool {
+	if o.finish != before.finish {
+		return before.finish
+	}
+	return !o.deadline.IsZero() && (before.deadline.IsZero() || o.deadline.Before(before.deadline))
+}
+
+// standing is an order that was given.
+type standing struct {
+	order
+	given time.Time
+	once  sync.Once
+	heard chan struct{} // closed when the worker has been asked, or there is none to ask
+}
+
+func (s *standing) done() { s.once.Do(func() { close(s.heard) }) }
+
+// errNoWork means that there is nothing left that could be drained.
+var errNoWork = errors.New("no worker runs, and none will be started")
+
+// teller passes on to the worker what it must know, whichever process the worker is at the
+// moment: there is none before the first is started, and none between a crash and a restart.
 type teller struct {
-	log    *slog.Logger
-	worker listener
-	grace  time.Duration       // how long a worker may take to say hello, or to end, when it must end
-	newest chan tc.Credentials // has room for one
+	log   *slog.Logger
+	grace time.Duration // how long a worker that must end at once may take
 
-	mu         sync.Mutex
-	terminated bool
+	mu       sync.Mutex
+	running  bool // a worker runs, or is about to be started
+	closed   bool
+	standing *standing // nil while the work goes on
+	renewals int
+	newest   tc.Credentials
+	news     chan struct{} // closed, and replaced, at each change of the three above
+	drains   chan struct{} // closed at the first order
 }
 
-func newTeller(log *slog.Logger, w listener, grace time.Duration) *teller {
-	return &teller{log: log, worker: w, grace: grace, newest: make(chan tc.Credentials, 1)}
+func newTeller(log *slog.Logger, grace time.Duration) *teller {
+	return &teller{log: log, grace: grace, news: make(chan struct{}), drains: make(chan struct{})}
 }
 
-// slowHello is how long a worker may take to say hello before the log says so.
-const slowHello = time.Minute
+// changed tells whoever attends a worker that there is something new. Callers hold t.mu.
+func (t *teller) changed() {
+	close(t.news)
+	t.news = make(chan struct{})
+}
 
-// ready waits for the worker's hello, for at most d; 0 is for ever.
-func (t *teller) ready(ctx context.Context, d time.Duration) bool {
-	var late <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		late = timer.C
+// drain orders that the work ends; of several orders the worst counts. The channel is closed
+// when the worker has been asked.
+func (t *teller) drain(o order) (<-chan struct{}, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, errNoWork
 	}
-	select {
-	case <-t.worker.Conn().Ready():
-		return true
-	case <-t.worker.Done():
-	case <-ctx.Done():
-	case <-late:
+	if t.standing != nil && !o.worse(t.standing.order) {
+		return t.standing.heard, nil
 	}
-	return false
+	if t.standing == nil {
+		close(t.drains)
+	} else {
+		t.standing.done() // the new one takes its place
+	}
+	t.standing = &standing{order: o, given: time.Now(), heard: make(chan struct{})}
+	if !t.running {
+		t.standing.done()
+	}
+	t.changed()
+	return t.standing.heard, nil
 }
 
-// over tells whether there is nobody to talk to, or no reason to.
-func (t *teller) over(ctx context.Context) bool {
+// draining tells whether the work has been ordered to end.
+func (t *teller) draining() bool {
 	select {
-	case <-t.worker.Done():
+	case <-t.drains:
 		return true
 	default:
-		return ctx.Err() != nil
+		return false
 	}
 }
 
-// credentials hands new ones over, without waiting for the worker. Call it from one goroutine.
+// begin says that a worker is about to be started; false when none must be. renewals is how
+// many renewals of the credentials its config may lack.
+func (t *teller) begin() (renewals int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = t.standing == nil
+	return t.renewals, t.running
+}
+
+// ended says that the worker runs no longer.
+func (t *teller) ended() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = false
+	if t.standing != nil {
+		t.standing.done()
+	}
+}
+
+// close says that no worker will be started any more.
+func (t *teller) close() {
+	t.ended()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+}
+
+// credentials hands new ones over, without waiting for the worker.
 func (t *teller) credentials(c tc.Credentials) {
-	select { // those that the worker has not got yet are of no use any longer
-	case <-t.newest:
-	default:
-	}
-	t.newest <- c
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.newest = c
+	t.renewals++
+	t.changed()
 }
 
-// deliver passes new credentials on until ctx or the worker ends. A worker that says no hello
-// does not get them, but they are kept fresh all the same: it may say it later.
-func (t *teller) deliver(ctx context.Context) {
-	if !t.ready(ctx, slowHello) {
-		if t.over(ctx) {
-			return
-		}
-		t.log.Warn("the worker has not said hello; it gets no new credentials until it does", "waited", slowHello)
-		if !t.ready(ctx, 0) {
-			return
-		}
+// mail is what there is to tell a worker at a moment.
+type mail struct {
+	standing *standing
+	renewals int
+	newest   tc.Credentials
+	news     <-chan struct{}
+}
+
+func (t *teller) mail() mail {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return mail{t.standing, t.renewals, t.newest, t.news}
+}
+
+// attend tells one worker all that it must know, from its hello to its end. It knows of the
+// first renewals already.
+func (t *teller) attend(ctx context.Context, w listener, renewals int) {
+	select {
+	case <-w.Conn().Ready():
+	case <-w.Done():
+		return
+	case <-ctx.Done():
+		return
 	}
-	for {
+	next := time.NewTimer(time.Hour)
+	defer next.Stop()
+	var told *standing
+	for !over(w) {
+		m := t.mail()
+		if m.standing != nil && m.standing != told {
+			told = m.standing
+			t.ask(w, told)
+		}
+		if m.renewals != renewals {
+			renewals = m.renewals
+			t.pass(w, m.newest)
+		}
+		var due <-chan time.Time
+		if at := t.due(told); !at.IsZero() {
+			next.Reset(time.Until(at))
+			due = next.C
+		}
 		select {
-		case c := <-t.newest:
-			t.pass(ctx, c)
-		case <-t.worker.Done():
+		case <-m.news:
+		case <-due:
+			t.press(w, told)
+		case <-w.Done():
 			return
 		case <-ctx.Done():
 			return
@@ -96,39 +195,36 @@ func (t *teller) deliver(ctx context.Context) {
 	}
 }
 
-// pass gives credentials to the worker. One that cannot take them must end before its own do.
-func (t *teller) pass(ctx context.Context, c tc.Credentials) {
-	conn := t.worker.Conn()
-	if !conn.Agreed(protocol.NewCredentials) {
-		t.terminate(ctx, time.Time{})
-		return
-	}
-	if err := conn.Send(protocol.Credentials(c.ClientID, c.AccessToken, c.Certificate)); err != nil {
-		t.log.Error("the worker did not get its new credentials", "error", err)
+func over(w listener) bool {
+	select {
+	case <-w.Done():
+		return true
+	default:
+		return false
 	}
 }
 
-// terminate asks the worker to end without finishing its tasks, once. A worker that cannot be
-// asked is stopped; terminate then returns when it has ended.
-func (t *teller) terminate(ctx context.Context, deadline time.Time) {
-	hello := t.ready(ctx, t.grace)
-	if t.over(ctx) {
-		return // whoever ended ctx stops the worker
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.terminated {
-		return
-	}
-	t.terminated = true
-	conn := t.worker.Conn()
-	if hello && conn.Agreed(protocol.GracefulTermination) {
-		err := conn.Send(protocol.Terminate(false, deadline))
+// ask asks the worker to end. One that cannot be asked is stopped.
+func (t *teller) ask(w listener, s *standing) {
+	defer s.done()
+	if w.Conn().Agreed(protocol.GracefulTermination) {
+		err := w.Conn().Send(protocol.Terminate(s.finish, s.deadline))
 		if err == nil {
 			return
 		}
 		t.log.Error("the worker was not asked to end", "error", err)
 	}
-	t.log.Warn("the worker cannot be asked to end; stopping it", "hello", hello)
-	t.worker.Stop(t.grace)
+	t.log.Warn("the worker cannot be asked to end; stopping it")
+	w.Stop(t.grace)
+}
+
+// pass gives credentials to the worker. One that cannot take them must end before its own do.
+func (t *teller) pass(w listener, c tc.Credentials) {
+	if !w.Conn().Agreed(protocol.NewCredentials) {
+		_, _ = t.drain(order{}) // while a worker runs there is one to drain
+		return
+	}
+	if err := w.Conn().Send(protocol.Credentials(c.ClientID, c.AccessToken, c.Certificate)); err != nil {
+		t.log.Error("the worker did not get its new credentials", "error", err)
+	}
 }

@@ -4,8 +4,8 @@
 package config
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -38,6 +38,11 @@ type Config struct {
 	// ControlSocket is where status and drain are asked for; "" when nowhere.
 	ControlSocket string
 	LogFormat     LogFormat
+	// CAFile has certificates that are trusted besides the system's; "" when none.
+	CAFile string
+
+	// Settings are the effective configuration, each key with where it comes from.
+	Settings []Setting
 }
 
 // Notices says what follows from what a place announces.
@@ -94,17 +99,21 @@ type Host struct {
 
 // Options are what Load needs besides the file.
 type Options struct {
-	Kinds        []providers.Kind
-	Facts        func() providers.Facts // asked only when nobody named the place
-	Host         Host
-	ProviderFile string // the default place
-	StateFile    string // the default place
+	Kinds  []providers.Kind
+	Facts  func() providers.Facts // asked only when nobody named the place
+	Probe  providers.Deps         // what probes of metadata services use
+	Getenv func(string) string    // of the variables that give a provider's keys
+	Host   Host
+	// The default places.
+	ProviderFile, StateFile, HoldFile, ControlSocket string
 }
 
-// Load reads and checks the config at path. Warnings are for the log. The error joins all
-// problems, each a *Problem.
-func Load(path string, o Options) (c Config, warnings []string, err error) {
-	l := &loader{options: o, report: &report{}}
+// Load reads and checks the config at path. When neither it nor the firmware says where the
+// machine runs, it asks the metadata services, for at most two seconds. Warnings are for the
+// log. The error joins all problems, each a *Problem; c then has what could be read, for
+// Options.Lost.
+func Load(ctx context.Context, path string, o Options) (c Config, warnings []string, err error) {
+	l := &loader{ctx: ctx, options: o, report: &report{}}
 	data, note, err := private.Read(path)
 	if err != nil {
 		return c, nil, err
@@ -115,27 +124,36 @@ func Load(path string, o Options) (c Config, warnings []string, err error) {
 		return c, l.report.warnings, problem
 	}
 	c = l.config(doc.root(l.report))
+	c.Settings = l.settings
 	return c, l.report.warnings, l.report.err()
 }
 
+// loader loads one config: its context is that of Load.
 type loader struct {
-	options Options
-	report  *report
+	ctx      context.Context
+	options  Options
+	report   *report
+	settings []Setting
 }
 
 func (l *loader) config(top *block) Config {
 	c := Config{
-		Place:        l.place(top.object("provider", false)),
-		Worker:       l.worker(top.object("worker", true)),
-		WorkerConfig: top.object("workerConfig", false).values,
-		GetSecrets:   top.flag("getSecrets", true),
-		StateFile:    l.stateFile(top),
+		Place:              l.place(top.object("provider", false)),
+		Worker:             l.worker(top.object("worker", true)),
+		WorkerConfig:       top.object("workerConfig", false).values,
+		GetSecrets:         top.flag("getSecrets", true),
+		StateFile:          l.stateFile(top),
+		ExitWithWorkerCode: top.flag("exitWithWorkerCode", false),
+		ControlSocket:      l.controlSocket(top),
+		LogFormat:          l.logging(top),
+		CAFile:             l.caFile(top),
 	}
 	if extra := top.object("worker", false).object("workerkit", false).values; len(extra) > 0 {
 		c.WorkerConfig = Merge(c.WorkerConfig, map[string]any{workerkitKey: extra})
 	}
-	c.Policy = policy.Defaults(policy.Place{Ephemeral: c.Place.Kind.Ephemeral, PowerOff: c.Place.PowerOff})
-	l.logging(top)
+	c.Policy, c.HoldFile = l.policy(top.object("policy", false), c.Place)
+	c.Notices = l.notices(top.object("notices", false), c.Place.Kind)
+	l.explain(top, c)
 	top.warnUnknown()
 	return c
 }
@@ -202,29 +220,4 @@ func cause(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// stateFile reads cacheOverRestarts: a path, or true for the default one.
-func (l *loader) stateFile(top *block) string {
-	const key = "cacheOverRestarts"
-	if on, ok := top.values[key].(bool); ok {
-		top.used[key] = true
-		if on {
-			return l.options.StateFile
-		}
-		return ""
-	}
-	return top.text(key, optional)
-}
-
-// logging has one implementation, which needs nothing.
-func (l *loader) logging(top *block) {
-	if !top.has("logging") {
-		return
-	}
-	b := top.object("logging", false)
-	if name := b.text("implementation", required); name != "stdio" && name != "" {
-		b.warn("implementation", fmt.Sprintf("%q is no logging implementation; logs go to standard error", name))
-	}
-	b.warnUnknown()
 }

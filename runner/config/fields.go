@@ -23,11 +23,17 @@ func (l *loader) values(kind providers.Kind, b *block, name naming) providers.Va
 		case providers.TextMap:
 			if m := b.textMap(name(f)); m != nil {
 				values[f.Name] = m
+				l.noteField(f, b.origin(name(f)), m)
 			}
 		case providers.AnyMap:
 			if m := b.object(name(f), need(!f.Optional)).values; m != nil {
 				values[f.Name] = m
+				l.noteField(f, b.origin(name(f)), Shown("", m))
 			}
+		case providers.Flag:
+			on := b.flag(name(f), false)
+			values[f.Name] = on
+			l.noteField(f, b.origin(name(f)), on)
 		case providers.Text:
 			l.textField(kind, f, b, name, values)
 		}
@@ -41,17 +47,33 @@ func (l *loader) textField(kind providers.Kind, f providers.Field, b *block, nam
 		l.secretFile(kind, f, b, name, values)
 		return
 	}
-	text := b.text(key, need(!f.Optional && f.Default == "" && !givenByFile(kind, f, b, name)))
+	text, from := b.text(key, need(!missable(f) && !givenByFile(kind, f, b, name))), b.origin(key)
+	what := ""
+	if text == "" && f.Env != "" {
+		text = l.getenv(f.Env)
+		from, what = "environment "+f.Env, "the environment's "+f.Env+": "
+	}
 	if text == "" {
-		text = f.Default
+		text, from = f.Default, fromDefault
 	} else if f.Check != nil {
 		if err := f.Check(text); err != nil {
-			b.problem(key, "%v", err)
+			b.problem(key, "%s%v", what, err)
 		}
 	}
 	if text != "" {
 		values[f.Name] = text
+		l.noteField(f, from, text)
 	}
+}
+
+// missable tells whether a Text may be missing from a file.
+func missable(f providers.Field) bool { return f.Optional || f.Default != "" || f.Env != "" }
+
+func (l *loader) getenv(name string) string {
+	if l.options.Getenv == nil {
+		return ""
+	}
+	return l.options.Getenv(name)
 }
 
 // givenByFile tells whether another field of the block gives f by a file.
@@ -86,6 +108,7 @@ func (l *loader) secretFile(kind providers.Kind, f providers.Field, b *block, na
 		}
 	}
 	values[of.Name] = text
+	l.noteField(f, b.origin(key), path)
 }
 
 // textMap reads a map whose values are texts.

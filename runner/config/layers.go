@@ -28,6 +28,10 @@ type File struct {
 	Content     secret.String `json:"content"` // encoded
 	Encoding    string        `json:"encoding"`
 	Format      string        `json:"format"`
+	// These the public programs do not know. Each may be "".
+	Mode  string `json:"mode,omitempty"`  // of a file: 0640; not for a zip, which has its own
+	Owner string `json:"owner,omitempty"` // a name or a number
+	Group string `json:"group,omitempty"`
 }
 
 // PoolLayer reads the workerConfig of registerWorker's reply. It is an object with the one key
@@ -192,6 +196,6 @@ func redact(value any) any {
 	case nil:
 		return nil
 	default:
-		return "[redacted]"
+		return hidden
 	}
 }

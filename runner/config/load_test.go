@@ -1,13 +1,16 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/workerkit/workerkit/providers/standalone"
 	"github.com/workerkit/workerkit/providers/static"
 	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/policy"
 )
 
 var update = flag.Bool("update", false, "write the want sections of testdata/load anew")
@@ -25,12 +29,18 @@ const hiddenText = "HIDDEN"
 func options(dir string) config.Options {
 	cloud := providers.Kind{
 		Name: "cloud", Aliases: []string{"sky"}, Ephemeral: true,
-		Fields:  []providers.Field{{Name: "endpoint", HCL: "endpoint", Optional: true}},
+		Fields: []providers.Field{
+			{Name: "endpoint", HCL: "endpoint", Env: "CLOUD_ENDPOINT", Check: providers.CheckRootURL},
+			{Name: "ipv6", HCL: "ipv6", Type: providers.Flag},
+		},
 		Matches: func(f providers.Facts) bool { return f.Vendor == "Cloud Inc." },
-		New:     func(providers.Values, providers.Deps) providers.Provider { return nil },
+		Probe:   probe(dir, "cloud"),
+		Advice:  []string{"rebalance", "scheduled-maintenance"},
+		New:     func(v providers.Values, _ providers.Deps) providers.Provider { return nil },
 	}
+	fog := providers.Kind{Name: "fog", Ephemeral: true, Probe: probe(dir, "fog")}
 	return config.Options{
-		Kinds: []providers.Kind{static.Kind(), standalone.Kind(), cloud},
+		Kinds: []providers.Kind{static.Kind(), standalone.Kind(), cloud, fog},
 		Facts: func() providers.Facts {
 			vendor, _ := os.ReadFile(filepath.Join(dir, "vendor"))
 			return providers.Facts{Vendor: strings.TrimSpace(string(vendor)), Product: "Box"}
@@ -41,7 +51,22 @@ func options(dir string) config.Options {
 			MAC:    func() (string, error) { return "00-1a-2b-3c-4d-5e", nil },
 		},
 		ProviderFile: "default.hcl",
-		StateFile:    "default-state.json",
+		StateFile:    "default-state.json", HoldFile: "default-hold", ControlSocket: "default.sock",
+		Getenv: func(name string) string {
+			value, _ := os.ReadFile(filepath.Join(dir, name))
+			return strings.TrimSpace(string(value))
+		},
+	}
+}
+
+// probe finds a metadata service where a file of its name says so.
+func probe(dir, name string) func(context.Context, providers.Values, providers.Deps) error {
+	return func(ctx context.Context, _ providers.Values, _ providers.Deps) error {
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > 2*time.Second {
+			return errors.New("a probe must have an end")
+		}
+		_, err := os.Stat(filepath.Join(dir, "probe-"+name))
+		return err
 	}
 }
 
@@ -97,7 +122,7 @@ func TestLoad(t *testing.T) {
 // load says what Load says.
 func load(t *testing.T) string {
 	t.Helper()
-	c, warnings, err := config.Load("runner.yml", options("."))
+	c, warnings, err := config.Load(t.Context(), "runner.yml", options("."))
 	var b strings.Builder
 	for _, w := range warnings {
 		b.WriteString("warning: " + w + "\n")
@@ -107,7 +132,10 @@ func load(t *testing.T) string {
 		return b.String()
 	}
 	b.WriteString("kind: " + c.Place.Kind.Name + " (" + c.Place.Why + ")\n")
-	if c.Place.Kind.Name != "cloud" {
+	if c.Place.Kind.Ephemeral {
+		show(&b, "endpoint", c.Place.Values.Text("endpoint") != "", c.Place.Values.Text("endpoint"))
+		show(&b, "ipv6", c.Place.Values.Flag("ipv6"), true)
+	} else {
 		id, err := c.Place.Kind.New(c.Place.Values, providers.Deps{}).Identify(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +148,22 @@ func load(t *testing.T) string {
 	show(&b, "config", c.WorkerConfig != nil, c.WorkerConfig)
 	show(&b, "no secrets", !c.GetSecrets, true)
 	show(&b, "state", c.StateFile != "", c.StateFile)
+	showChanges(&b, c)
 	return b.String()
+}
+
+// showChanges says which of the newer keys differ from their defaults.
+func showChanges(b *strings.Builder, c config.Config) {
+	usual := policy.Defaults(policy.Place{Ephemeral: c.Place.Kind.Ephemeral, PowerOff: c.Place.PowerOff})
+	for _, row := range policy.Rows() {
+		show(b, "policy "+string(row), c.Policy[row] != usual[row], fmt.Sprintf("%+v", c.Policy[row]))
+	}
+	show(b, "hold file", c.HoldFile != "default-hold", c.HoldFile)
+	show(b, "worker's code", c.ExitWithWorkerCode, true)
+	show(b, "notices", len(c.Notices.DrainOn) > 0 || c.Notices.FinishTasksIfLeft != 10*time.Minute, fmt.Sprintf("%+v", c.Notices))
+	show(b, "socket", c.ControlSocket != "default.sock", c.ControlSocket)
+	show(b, "log", c.LogFormat != config.Text, c.LogFormat)
+	show(b, "certificates", c.CAFile != "", c.CAFile)
 }
 
 func sections(text string) map[string]string {
@@ -142,7 +185,7 @@ func TestCRLFAndByteOrderMark(t *testing.T) {
 	if err := os.WriteFile("runner.yml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, warnings, err := config.Load("runner.yml", options("."))
+	c, warnings, err := config.Load(t.Context(), "runner.yml", options("."))
 	if err != nil || len(warnings) != 0 || c.WorkerConfig["a"] != "b" {
 		t.Errorf("%+v, %v, %v", c.WorkerConfig, warnings, err)
 	}
@@ -169,7 +212,7 @@ func TestLooseFilesAreTightenedWithAWarning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, warnings, err := config.Load("runner.yml", options("."))
+	_, warnings, err := config.Load(t.Context(), "runner.yml", options("."))
 	if err != nil || len(warnings) != len(files) {
 		t.Fatalf("%q, %v", warnings, err)
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func (l *loader) place(b *block) Place {
 	if file == "" {
 		file = l.options.ProviderFile
 	}
-	found := l.fromFile(b, file, place)
+	found := l.fromFile(b, file, place, false)
 	if found.Kind.Name != "" && found.Kind.Name != kind.Name {
 		b.problem("providerType", "is %s, but the provider file %s describes %s", kind.Name, file, found.Kind.Name)
 	}
@@ -48,37 +47,14 @@ func wantsFile(kind providers.Kind, b *block) bool {
 		if _, there := b.values[f.Name]; there {
 			return false
 		}
-		needed = needed || (!f.Optional && f.Default == "")
+		needed = needed || (f.Type != providers.Flag && !missable(f))
 	}
 	return needed && len(b.leftover("providerType", "file", "powerOff")) == 0
 }
 
-// detect finds a place that nobody has named.
-func (l *loader) detect(b *block, file string, place Place) Place {
-	explicit := file != ""
-	if !explicit {
-		file = l.options.ProviderFile
-	}
-	if _, err := os.Lstat(file); explicit || !errors.Is(err, fs.ErrNotExist) {
-		place.Why = "the provider file " + file + " is there"
-		return l.fromFile(b, file, place)
-	}
-	facts := l.options.Facts()
-	for _, kind := range l.options.Kinds {
-		if kind.Matches != nil && kind.Matches(facts) {
-			place.Kind, place.Why = kind, "the firmware says so"
-			place.Values = l.values(kind, b, yamlName)
-			b.warnUnknown()
-			return place
-		}
-	}
-	b.problem("providerType", "is missing, there is no provider file %s, and the firmware (%q, %q) names no known place: name one of %s",
-		file, facts.Vendor, facts.Product, l.names())
-	return place
-}
-
 // fromFile takes the place from a provider file. The YAML block must have no keys of its own.
-func (l *loader) fromFile(b *block, path string, place Place) Place {
+// What was detected must agree with what the firmware says; what somebody named need not.
+func (l *loader) fromFile(b *block, path string, place Place, detected bool) Place {
 	for _, key := range b.leftover("providerType", "file", "powerOff") {
 		if l.isField(key) {
 			b.used[key] = true
@@ -104,6 +80,11 @@ func (l *loader) fromFile(b *block, path string, place Place) Place {
 	if !known {
 		inner.report.add(&Problem{path, inner.lineOf(""), "provider", "there is no provider " + kindName + "; known are " + l.names()})
 		return place
+	}
+	if forced := inner.flag("force", false); detected && !forced {
+		if l.contradiction(inner, kind) {
+			return place // the firmware is believed, for what becomes of the machine
+		}
 	}
 	place.Kind = kind
 	place.PowerOff = inner.flag("power_off", place.PowerOff)

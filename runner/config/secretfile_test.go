@@ -35,7 +35,7 @@ func TestFileOfASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, warnings, err := config.Load("runner.yml", options("."))
+	_, warnings, err := config.Load(t.Context(), "runner.yml", options("."))
 	if text := strings.Join(warnings, "\n"); err != nil || strings.Count(text, "token had mode 0644") != 1 || strings.Contains(text, "group") || strings.Contains(text, "HIDDEN") {
 		t.Errorf("%v, warnings %s", err, text)
 	}

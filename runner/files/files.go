@@ -2,16 +2,15 @@
 package files
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/runner/config"
@@ -27,7 +26,8 @@ const (
 	Owner  Mode = 0o700
 )
 
-// Write writes files in their order. An error names the file.
+// Write writes files in their order. mode is that of files that do not have their own. An
+// error names the file.
 func Write(files []config.File, mode Mode) error {
 	for _, f := range files {
 		if err := write(f, fs.FileMode(mode)); err != nil {
@@ -48,35 +48,66 @@ func write(f config.File, mode fs.FileMode) error {
 	if err != nil {
 		return errors.New("the content is not base64")
 	}
+	who, err := find(f.Owner, f.Group)
+	if err != nil {
+		return err
+	}
 	switch f.Format {
 	case "file":
+		exact, err := parseMode(f.Mode)
+		if err != nil {
+			return err
+		}
 		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 			return err
 		}
-		if mode == fs.FileMode(Owner) {
-			return putOwner(f.Path, data)
-		}
-		return put(f.Path, bytes.NewReader(data), mode)
+		return put(f.Path, data, mode, exact, who)
 	case "zip":
-		return unzip(f.Path, data, mode)
+		if f.Mode != "" {
+			return errors.New("a zip has no mode: its entries have their own")
+		}
+		return unzip(f.Path, data, mode, who, most())
 	default:
 		return fmt.Errorf("unknown format %q: use file or zip", f.Format)
 	}
 }
 
-// putOwner writes a file, perhaps a program, that only we may use.
-func putOwner(path string, data []byte) error {
-	if err := private.Write(path, data); err != nil {
-		return err
+// parseMode reads a mode such as 0640. It is nil when there is none.
+func parseMode(text string) (*fs.FileMode, error) {
+	if text == "" {
+		return nil, nil
 	}
-	return makeProgram(path)
+	n, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || n > 0o777 {
+		return nil, fmt.Errorf("the mode %q is none: use three or four octal digits, up to 0777", text)
+	}
+	mode := fs.FileMode(n)
+	return &mode, nil
 }
 
-// put writes a file as a whole, within the umask; a link at path is replaced, not followed.
-// Until then it has a name that nobody can guess and take.
-func put(path string, content io.Reader, mode fs.FileMode) (err error) {
+// put writes a file as a whole. It has the exact mode when there is one, and mode within the
+// umask otherwise.
+func put(path string, data []byte, mode fs.FileMode, exact *fs.FileMode, who ids) error {
+	alone := mode == fs.FileMode(Owner)
+	if exact != nil {
+		alone, mode = *exact&0o077 == 0, *exact
+	}
+	if alone && !modesCount {
+		return private.Write(path, data)
+	}
+	return replace(path, data, mode, alone || exact != nil, who)
+}
+
+// replace makes a new file take the place of the one at path; a link there is replaced, not
+// followed. Until then the new one has a name that nobody can guess and take. With exact its
+// mode does not depend on the umask, and nobody else opens it before it has the right owner.
+func replace(path string, data []byte, mode fs.FileMode, exact bool, who ids) (err error) {
 	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	first := mode
+	if exact {
+		first = 0o600
+	}
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, first)
 	if err != nil {
 		return err
 	}
@@ -86,8 +117,16 @@ func put(path string, content io.Reader, mode fs.FileMode) (err error) {
 			_ = os.Remove(temp)
 		}
 	}()
-	if _, err = io.Copy(file, content); err != nil {
+	if _, err = bytes.NewReader(data).WriteTo(file); err != nil {
 		return err
+	}
+	if err = who.give(file.Chown); err != nil {
+		return err
+	}
+	if exact {
+		if err = file.Chmod(mode); err != nil {
+			return err
+		}
 	}
 	if err = file.Sync(); err != nil {
 		return err
@@ -96,74 +135,4 @@ func put(path string, content io.Reader, mode fs.FileMode) (err error) {
 		return err
 	}
 	return os.Rename(temp, path)
-}
-
-// unzip unpacks into the folder dir, which no entry can leave: os.Root refuses names with ..,
-// absolute ones, and links that lead out.
-func unzip(dir string, data []byte, mode fs.FileMode) error {
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return fmt.Errorf("the content is no zip file: %w", err)
-	}
-	for _, entry := range archive.File { // before anything is written
-		if err := check(entry); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, entry := range archive.File {
-		if err := extract(root, entry, mode); err != nil {
-			return fmt.Errorf("%s: %w", entry.Name, err)
-		}
-	}
-	return nil
-}
-
-func check(entry *zip.File) error {
-	if !filepath.IsLocal(filepath.FromSlash(entry.Name)) {
-		return fmt.Errorf("the entry %q leads out of the folder", entry.Name)
-	}
-	if mode := entry.Mode(); !mode.IsDir() && !mode.IsRegular() {
-		return fmt.Errorf("the entry %q is neither a file nor a folder", entry.Name)
-	}
-	return nil
-}
-
-func extract(root *os.Root, entry *zip.File, mode fs.FileMode) error {
-	name := filepath.FromSlash(entry.Name)
-	if entry.Mode().IsDir() {
-		return root.MkdirAll(name, mode)
-	}
-	if err := root.MkdirAll(filepath.Dir(name), mode); err != nil {
-		return err
-	}
-	content, err := entry.Open()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if mode == fs.FileMode(Owner) && !modesCount {
-		// The folders above are the root's own by now: MkdirAll follows no link that leads out.
-		data, err := io.ReadAll(content)
-		if err != nil {
-			return err
-		}
-		return private.Write(filepath.Join(root.Name(), name), data)
-	}
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, entry.Mode().Perm()&mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(file, content)
-	return errors.Join(err, file.Close())
 }

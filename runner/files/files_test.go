@@ -182,6 +182,12 @@ func TestBadFiles(t *testing.T) {
 		`unknown encoding "x"`: func(f *config.File) { f.Encoding = "x" },
 		"not base64":           func(f *config.File) { f.Content = secret.New("hunter2!") },
 		`unknown format "tar"`: func(f *config.File) { f.Format = "tar" },
+		`the mode "0888"`:      func(f *config.File) { f.Mode = "0888" },
+		`the mode "4755"`:      func(f *config.File) { f.Mode = "4755" }, // as another user
+		`the mode "rw-"`:       func(f *config.File) { f.Mode = "rw-" },
+		"a zip has no mode":    func(f *config.File) { f.Format, f.Mode = "zip", "0644" },
+		`the owner "no such"`:  func(f *config.File) { f.Owner = "no such" },
+		`the group "no such"`:  func(f *config.File) { f.Group = "no such" },
 		"no zip file":          func(f *config.File) { f.Format = "zip" },
 	} {
 		f := good

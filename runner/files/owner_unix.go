@@ -2,10 +2,23 @@
 
 package files
 
-import "os"
+import "os/user"
 
 // modesCount says that the mode of a new file decides who may use it.
 const modesCount = true
 
-// makeProgram lets its owner run the file.
-func makeProgram(path string) error { return os.Chmod(path, 0o700) }
+func userID(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func groupID(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
+}

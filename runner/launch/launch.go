@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ type Command struct {
 	ConfigPath string
 	Stderr     io.Writer // the worker's standard error; best a file
 	Log        *slog.Logger
+	// Ours says that the worker is of this project: it ends by itself, and in good order, when
+	// its runner is gone.
+	Ours bool
 
 	// Handle and Text get the worker's messages and its other lines, from one goroutine.
 	Handle func(protocol.Message)
@@ -64,25 +68,47 @@ func Start(c Command) (*Worker, error) {
 	cmd := exec.Command(c.Path, "run", "--config", c.ConfigPath, "--with-worker-runner")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, c.Stderr
 	separate(cmd)
-	err = cmd.Start()
-	err = errors.Join(err, theirIn.Close(), theirOut.Close())
-	if err != nil {
+	w := &Worker{conn: protocol.New(stdin, protocol.All()), cmd: cmd, stdin: stdin, done: make(chan struct{})}
+	started := make(chan error)
+	go w.run(c, []io.Closer{theirIn, theirOut}, stdout, started)
+	if err := <-started; err != nil {
 		return nil, errors.Join(fmt.Errorf("start worker: %w", err), stdin.Close(), stdout.Close())
 	}
 	if err := Protect(cmd.Process.Pid); err != nil {
 		c.Log.Warn("the worker is not protected from the out-of-memory killer", "error", err)
 	}
-	w := &Worker{conn: protocol.New(stdin, protocol.All()), cmd: cmd, stdin: stdin, done: make(chan struct{})}
-	go w.wait(c, stdout)
 	if err := w.conn.Welcome(); err != nil {
 		c.Log.Warn("the worker does not listen", "error", err)
 	}
 	return w, nil
 }
 
-// wait owns the process and the goroutine that reads its output.
-func (w *Worker) wait(c Command, stdout *os.File) {
+// run starts the process and owns it and the goroutine that reads its output. Where a worker is
+// told that its parent has died, the parent is the thread that has started it: that thread must
+// live as long as the worker.
+func (w *Worker) run(c Command, theirs []io.Closer, stdout *os.File, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := w.cmd.Start()
+	for _, end := range theirs {
+		err = errors.Join(err, end.Close())
+	}
+	if err != nil {
+		started <- err
+		return
+	}
 	defer close(w.done)
+	release, err := bind(w.cmd, c.Ours)
+	if err != nil {
+		c.Log.Warn("the worker would outlive its runner", "error", err)
+	}
+	defer release()
+	started <- nil
+	w.wait(c, stdout)
+}
+
+// wait waits for the end of the process and of its output.
+func (w *Worker) wait(c Command, stdout *os.File) {
 	var readError error
 	read := make(chan struct{})
 	output := &output{file: stdout}
@@ -114,6 +140,9 @@ func (w *Worker) wait(c Command, stdout *os.File) {
 
 // Conn is the connection to the worker.
 func (w *Worker) Conn() *protocol.Conn { return w.conn }
+
+// PID is the process's id.
+func (w *Worker) PID() int { return w.cmd.Process.Pid }
 
 // Done is closed when the worker's process has ended and its output has been read.
 func (w *Worker) Done() <-chan struct{} { return w.done }

@@ -17,7 +17,30 @@ import (
 	"github.com/workerkit/workerkit/runner/swaptest"
 )
 
-func TestMain(m *testing.M) { swaptest.Main(m) }
+func TestMain(m *testing.M) {
+	if worker := os.Getenv(runnerEnv); worker != "" {
+		asRunner(worker)
+	}
+	swaptest.Main(m)
+}
+
+// runnerEnv makes the test binary a runner that starts this worker and waits.
+const runnerEnv = "LAUNCH_TEST_WORKER"
+
+// asRunner starts a worker, says its process id, and waits to be killed.
+func asRunner(worker string) {
+	w, err := launch.Start(launch.Command{
+		Path: worker, ConfigPath: "none", Stderr: os.Stderr, Log: slog.New(slog.DiscardHandler),
+		Handle: func(protocol.Message) {}, Text: func(string) {},
+	})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(w.PID())
+	<-w.Done()
+	os.Exit(0)
+}
 
 // worker is a stand-in that follows a script.
 type worker struct {

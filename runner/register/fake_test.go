@@ -2,10 +2,14 @@ package register_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,7 +26,9 @@ import (
 // testing/synctest. It gives out credentials token-1, token-2, … that live for life.
 type service struct {
 	life time.Duration
-	fail func(call string, n int) int // the status of the n-th call, 0 for a good reply
+	fail func(call string, n int) int // the status of the n-th call, 0 for a good reply, negative for none
+	says string                       // the code and the message of a failure; "" for some
+	skew time.Duration                // how far the service's clock is behind
 
 	mu     sync.Mutex
 	issued int
@@ -49,11 +55,18 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, reply := http.StatusOK, `{}`
 	if s.fail != nil {
 		if f := s.fail(call, len(s.calls)); f != 0 {
-			status, reply = f, `{"code":"Failed","message":"as the test wants"}`
+			status, reply = f, s.failure()
 		}
 	}
-	if status == -1 {
-		return nil, fmt.Errorf("no route to host")
+	switch status {
+	case -1:
+		return nil, errors.New("connection reset by peer")
+	case -2:
+		return nil, &net.OpError{Op: "dial", Err: errors.New("no such host")}
+	case -3:
+		return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	case -4:
+		return nil, &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}
 	}
 	switch {
 	case status != http.StatusOK:
@@ -65,9 +78,18 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		reply = `{"expires":"2030-01-01T00:00:00Z","secret":{"from":"` + strings.TrimPrefix(call, "secret/") + `"}}`
 	}
 	return &http.Response{
-		StatusCode: status, Status: http.StatusText(status), Request: r, Header: http.Header{},
-		Body: io.NopCloser(strings.NewReader(reply)), ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: status, Status: http.StatusText(status), Request: r,
+		Header: http.Header{"Date": {time.Now().Add(-s.skew).UTC().Format(http.TimeFormat)}},
+		Body:   io.NopCloser(strings.NewReader(reply)), ProtoMajor: 1, ProtoMinor: 1,
 	}, nil
+}
+
+func (s *service) failure() string {
+	code, message, ok := strings.Cut(s.says, ": ")
+	if !ok {
+		return `{"code":"Failed","message":"as the test wants"}`
+	}
+	return fmt.Sprintf(`{"code":%q,"message":%q}`, code, message+"\n\n---\n\n* payload: hunter2")
 }
 
 func (s *service) options(repeatable bool, log io.Writer) register.Options {
@@ -79,14 +101,21 @@ func (s *service) options(repeatable bool, log io.Writer) register.Options {
 	}
 }
 
-// prover is a provider with a proof.
-type prover struct{ err error }
+// prover is a provider with a proof, a new one each time.
+type prover struct {
+	err    error
+	proofs *int
+}
 
 func (p prover) Identify(context.Context) (providers.Identity, error) {
 	return providers.Identity{}, nil
 }
 
 func (p prover) Proof(context.Context) (json.RawMessage, error) {
+	if p.proofs != nil {
+		*p.proofs++
+		return json.RawMessage(fmt.Sprintf(`{"token":"hunter2-%d"}`, *p.proofs)), p.err
+	}
 	return json.RawMessage(`{"staticSecret":"hunter2"}`), p.err
 }
 

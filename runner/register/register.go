@@ -5,8 +5,6 @@ package register
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -18,16 +16,14 @@ import (
 	"github.com/workerkit/workerkit/providers"
 )
 
-// ErrExpired means that credentials could not be renewed before their end.
-var ErrExpired = errors.New("the worker's credentials could not be renewed in time")
-
 // Session is a worker that worker-manager knows, or that brought its own credentials. Its
 // methods may be called from any goroutine, Keep once.
 type Session struct {
 	client *tc.Client
 	name   tc.WorkerName
 	log    *slog.Logger
-	again  func(context.Context, *tc.Client) (tc.Registration, error) // registers afresh; nil when that cannot be
+	first  *registrar // which registered the worker, and may do so again
+	again  bool       // it may
 	random func() float64
 
 	mu  sync.Mutex
@@ -40,8 +36,11 @@ type Options struct {
 	Identity providers.Identity
 	Log      *slog.Logger
 	BootTime time.Time // zero when it is not known
-	// Repeatable says that the worker may register again at any time.
+	// Repeatable says that the worker may register again at any time: it is somebody's own
+	// machine, not one that worker-manager made.
 	Repeatable bool
+	// Proofs is how a refused proof is repeated; the zero value stands for Proofs().
+	Proofs retry.Policy
 }
 
 // Name is the worker's name.
@@ -49,27 +48,31 @@ func Name(id providers.Identity) tc.WorkerName {
 	return tc.WorkerName{Pool: id.WorkerPoolID, Group: id.WorkerGroup, ID: id.WorkerID}
 }
 
-func session(o Options, p providers.Provider, r tc.Registration) *Session {
-	s := &Session{client: o.Client, name: Name(o.Identity), log: o.Log, random: rand.Float64, now: r}
-	if o.Repeatable && !r.Expires.IsZero() {
-		s.again = func(ctx context.Context, client *tc.Client) (tc.Registration, error) {
-			return register(ctx, client, o, p)
-		}
+func session(g *registrar, r tc.Registration) *Session {
+	return &Session{
+		client: g.Client, name: Name(g.Identity), log: g.Log, random: rand.Float64, now: r,
+		first: g, again: g.Repeatable && !r.Expires.IsZero(),
 	}
-	return s
 }
 
 // New registers the worker, or takes the credentials that the provider brings along. It
-// returns the pool's worker config, nil when there was no registration.
+// returns the pool's worker config, nil when there was no registration. Calls that fail are
+// repeated by the client's policy, refused proofs by o.Proofs. The error says what to do; it
+// is ErrAlreadyRunning when the machine cannot register because it has done so before.
 func New(ctx context.Context, o Options, p providers.Provider) (*Session, json.RawMessage, error) {
+	g := &registrar{Options: o, provider: p}
 	if r, ok := brought(p); ok {
-		return session(o, p, r), nil, nil
+		return session(g, r), nil, nil
 	}
-	r, err := register(ctx, o.Client, o, p)
+	proofs := o.Proofs
+	if proofs.Attempts == 0 {
+		proofs = Proofs()
+	}
+	r, err := g.register(ctx, o.Client, proofs)
 	if err != nil {
 		return nil, nil, err
 	}
-	return session(o, p, r), r.WorkerConfig, nil
+	return session(g, r), r.WorkerConfig, nil
 }
 
 // Resume goes on with credentials from before a restart. Those that the provider brings along
@@ -78,7 +81,7 @@ func Resume(o Options, p providers.Provider, r tc.Registration) *Session {
 	if own, ok := brought(p); ok {
 		r = own
 	}
-	return session(o, p, r)
+	return session(&registrar{Options: o, provider: p}, r)
 }
 
 // brought are the credentials that the provider brings along, if it does.
@@ -95,18 +98,6 @@ func brought(p providers.Provider) (tc.Registration, bool) {
 // Call it before other goroutines use the session.
 func (s *Session) Use(client *tc.Client) { s.client = client }
 
-func register(ctx context.Context, client *tc.Client, o Options, p providers.Provider) (tc.Registration, error) {
-	proof, err := p.Proof(ctx)
-	if err != nil {
-		return tc.Registration{}, fmt.Errorf("prove the worker's identity: %w", err)
-	}
-	r, err := client.WorkerManager(tc.Anonymous()).Register(ctx, Name(o.Identity), o.Identity.ProviderID, proof, o.BootTime)
-	if err != nil {
-		return tc.Registration{}, fmt.Errorf("could not register worker: %w", err)
-	}
-	return r, nil
-}
-
 // Credentials are the newest ones; it is a tc.Source.
 func (s *Session) Credentials() tc.Credentials { return s.Registration().Credentials }
 
@@ -115,72 +106,6 @@ func (s *Session) Registration() tc.Registration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
-}
-
-// Keep renews the credentials until ctx ends, and calls renewed after each time. It returns
-// nil when ctx ended or the credentials never expire, and ErrExpired when they could not be
-// renewed in time.
-func (s *Session) Keep(ctx context.Context, renewed func(tc.Registration)) error {
-	warned := false
-	for first := true; ; first = false {
-		r := s.Registration()
-		if r.Expires.IsZero() {
-			return nil
-		}
-		left := r.Expires.Sub(retry.Wall())
-		in := spread(RenewIn(left), s.random())
-		if !first {
-			in = max(in, pause(left))
-			if left <= 0 && !warned {
-				warned = true
-				s.log.Warn("new credentials seem to have expired already: the clock of this machine looks wrong", "expires", r.Expires)
-			}
-		}
-		s.log.Info("credentials will be renewed", "expires", r.Expires, "in", in.Round(time.Second))
-		if !retry.SleepUntil(ctx, retry.Wall().Add(in)) {
-			return nil
-		}
-		next, err := s.renew(ctx, r)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", ErrExpired, err)
-		}
-		s.mu.Lock()
-		s.now = next
-		s.mu.Unlock()
-		renewed(next)
-	}
-}
-
-// renew tries until shortly before the end of the credentials, whatever the error: a refusal
-// may have a cause that passes, and there is nothing else to do.
-func (s *Session) renew(ctx context.Context, r tc.Registration) (next tc.Registration, err error) {
-	policy := retry.Policy{
-		Initial: 5 * time.Second, Factor: 2, Cap: 5 * time.Minute, Jitter: 0.25,
-		Total: max(r.Expires.Add(-latest).Sub(retry.Wall()), time.Nanosecond),
-		Notify: func(err error, wait time.Duration) {
-			s.log.Warn("could not renew credentials; trying again", "error", err, "in", wait.Round(time.Second))
-		},
-	}
-	err = retry.Do(ctx, policy, func(ctx context.Context) error {
-		next, err = s.attempt(ctx, r)
-		return err
-	})
-	return next, err
-}
-
-// attempt renews once. A worker that may register again does so when its secret is refused,
-// for example because the reply to the last renewal was lost.
-func (s *Session) attempt(ctx context.Context, r tc.Registration) (tc.Registration, error) {
-	client := s.client.WithPolicy(retry.Policy{Total: time.Nanosecond}) // one call
-	next, err := client.WorkerManager(s.Credentials).Reregister(ctx, s.name, r.Secret)
-	if err == nil || tc.Temporary(err) || s.again == nil {
-		return next, err
-	}
-	s.log.Warn("renewal was refused; registering afresh", "error", err)
-	return s.again(ctx, client)
 }
 
 // Report passes an error of the worker on to worker-manager.

@@ -6,6 +6,7 @@ const (
 	ahead  = 30 * time.Minute // how long before their end credentials are renewed
 	early  = 5 * time.Minute  // not sooner after they came than this
 	latest = 30 * time.Second // before their end: the last moment
+	late   = time.Minute      // after it: how long to wait for an answer
 
 	shortPause = 30 * time.Second // after a renewal, however soon the next one is due
 	longPause  = 5 * time.Minute  // the same while the clock makes no sense

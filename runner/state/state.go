@@ -1,6 +1,6 @@
 // Package state is what a runner keeps over a reboot: one owner-only file in the form of the
 // public programs, so that either can go on where the other stopped, with our additions under
-// one key of our own.
+// keys of their own.
 package state
 
 import (
@@ -12,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
 
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/secret"
@@ -29,10 +27,12 @@ var ErrOther = errors.New("the saved state is not this machine's")
 // State is what is kept.
 type State struct {
 	ProviderType string // the Kind's name; "" when a public program wrote the file
-	Identity     providers.Identity
-	Credentials  tc.Credentials
-	Expires      time.Time     // of the credentials; zero for never
-	Secret       secret.String // for the next reregisterWorker
+	// BootID names the boot in which it was saved; "" when that is not known.
+	BootID      string
+	Identity    providers.Identity
+	Credentials tc.Credentials
+	Expires     time.Time     // of the credentials; zero for never
+	Secret      secret.String // for the next reregisterWorker
 	// Layers are the worker config of the pool and of the secrets, lowest first. The runner's
 	// own file and the credentials are not in them. nil when a public program wrote the file.
 	Layers []map[string]any
@@ -44,59 +44,9 @@ type State struct {
 	WorkerConfig map[string]any
 }
 
-// file is the public form.
-type file struct {
-	RootURL            string
-	Credentials        credentials
-	CredentialsExpire  tcclient.Time
-	RegistrationSecret string
-	WorkerPoolID       string
-	WorkerGroup        string
-	WorkerID           string
-	ProviderID         string
-	ProviderMetadata   map[string]any
-	WorkerConfig       map[string]any
-	Files              []struct{} // written once, when they came; never kept
-	WorkerLocation     map[string]string
-	Workerkit          *addition `json:",omitempty"`
-}
-
-type credentials struct {
-	ClientID    string   `json:"clientId"`
-	AccessToken string   `json:"accessToken"`
-	Certificate string   `json:"certificate"`
-	Scopes      []string `json:"authorizedScopes"` // always null
-}
-
-// addition is ours.
-type addition struct {
-	Version      int
-	ProviderType string
-	Layers       []map[string]any
-	Due          bool          `json:",omitempty"`
-	Files        []pendingFile `json:",omitempty"`
-}
-
-// pendingFile is a config.File whose content shows.
-type pendingFile struct{ Path, Content, Encoding, Format string }
-
-const version = 1
-
 // Save writes s, replacing what was there. It makes the folder when that is missing.
 func Save(path string, s State) error {
-	id := s.Identity
-	f := file{
-		RootURL: id.RootURL, WorkerPoolID: id.WorkerPoolID, WorkerGroup: id.WorkerGroup, WorkerID: id.WorkerID, ProviderID: id.ProviderID,
-		ProviderMetadata: id.Metadata, WorkerLocation: id.Location,
-		Credentials:       credentials{ClientID: s.Credentials.ClientID, AccessToken: s.Credentials.AccessToken.Reveal(), Certificate: s.Credentials.Certificate.Reveal()},
-		CredentialsExpire: tcclient.Time(s.Expires), RegistrationSecret: s.Secret.Reveal(),
-		WorkerConfig: s.WorkerConfig, Files: []struct{}{},
-		Workerkit: &addition{Version: version, ProviderType: s.ProviderType, Layers: s.Layers, Due: s.Due},
-	}
-	for _, p := range s.Files {
-		f.Workerkit.Files = append(f.Workerkit.Files, pendingFile{p.Path, p.Content.Reveal(), p.Encoding, p.Format})
-	}
-	data, err := json.Marshal(f)
+	data, err := json.Marshal(formOf(s))
 	if err != nil {
 		return fmt.Errorf("state: encode: %w", err)
 	}
@@ -124,36 +74,42 @@ func Load(path, providerType string, id providers.Identity) (s State, note strin
 		// what json says may show the content
 		return s, note, fmt.Errorf("state: %s is damaged", path)
 	}
-	s = State{
-		Identity: providers.Identity{
-			RootURL: f.RootURL, ProviderID: f.ProviderID, WorkerPoolID: f.WorkerPoolID, WorkerGroup: f.WorkerGroup, WorkerID: f.WorkerID,
-			Location: f.WorkerLocation, Metadata: f.ProviderMetadata,
-		},
-		Credentials: tc.Credentials{ClientID: f.Credentials.ClientID, AccessToken: secret.New(f.Credentials.AccessToken), Certificate: secret.New(f.Credentials.Certificate)},
-		Secret:      secret.New(f.RegistrationSecret), WorkerConfig: f.WorkerConfig,
-	}
-	if t := time.Time(f.CredentialsExpire); t.Year() > 1 { // year 1 stands for never
-		s.Expires = t
-	}
-	if f.Workerkit != nil {
-		s.ProviderType, s.Layers, s.Due = f.Workerkit.ProviderType, f.Workerkit.Layers, f.Workerkit.Due
-		for _, p := range f.Workerkit.Files {
-			s.Files = append(s.Files, config.File{Path: p.Path, Content: secret.New(p.Content), Encoding: p.Encoding, Format: p.Format})
-		}
-	}
-	if !s.of(providerType, id) {
-		return State{}, note, fmt.Errorf("state: %s: %w", path, ErrOther)
+	s = f.state()
+	if what := s.differs(providerType, id); what != "" {
+		return State{}, note, fmt.Errorf("state: %s: %w: it has another %s", path, ErrOther, what)
 	}
 	return s, note, nil
 }
 
-// of tells whether s is of the machine that id names. Metadata and location may change, for
-// example with a new address.
-func (s State) of(providerType string, id providers.Identity) bool {
+// differs names what is not of the machine that id names; "" when all is. Metadata and
+// location may change, for example with a new address. What is not known on one side, as in a
+// file of the public programs, does not differ.
+func (s State) differs(providerType string, id providers.Identity) string {
 	mine := s.Identity
-	return (s.ProviderType == "" || s.ProviderType == providerType) &&
-		mine.RootURL == id.RootURL && mine.ProviderID == id.ProviderID && mine.WorkerPoolID == id.WorkerPoolID &&
-		mine.WorkerGroup == id.WorkerGroup && mine.WorkerID == id.WorkerID
+	for _, c := range []struct {
+		name, saved, now string
+		optional         bool
+	}{
+		{"root URL", mine.RootURL, id.RootURL, false},
+		{"kind of place", s.ProviderType, providerType, true},
+		{"provider", mine.ProviderID, id.ProviderID, false},
+		{"worker pool", mine.WorkerPoolID, id.WorkerPoolID, false},
+		{"worker group", mine.WorkerGroup, id.WorkerGroup, false},
+		{"worker ID", mine.WorkerID, id.WorkerID, false},
+		{"instance ID", mine.InstanceID, id.InstanceID, true},
+	} {
+		unknown := c.optional && (c.saved == "" || c.now == "")
+		if !unknown && c.saved != c.now {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// Rebooted tells whether the machine has booted since s was saved; bootID names the present
+// boot. When one of the two is not known, it has not.
+func (s State) Rebooted(bootID string) bool {
+	return s.BootID != "" && bootID != "" && s.BootID != bootID
 }
 
 // Usable tells whether the credentials are good at the time, with a margin for a slow start.

@@ -22,14 +22,14 @@ import (
 
 func identity() providers.Identity {
 	return providers.Identity{
-		RootURL: "https://tc.example.com", ProviderID: "lab", WorkerPoolID: "proj/linux", WorkerGroup: "g", WorkerID: "w",
+		RootURL: "https://tc.example.com", ProviderID: "lab", WorkerPoolID: "proj/linux", WorkerGroup: "g", WorkerID: "w", InstanceID: "i-1",
 		Location: map[string]string{"cloud": "static"}, Metadata: map[string]any{"public-ipv4": "192.0.2.1"},
 	}
 }
 
 func example() state.State {
 	return state.State{
-		ProviderType: "static", Identity: identity(),
+		ProviderType: "static", BootID: "boot-1", Identity: identity(),
 		Credentials:  tc.Credentials{ClientID: "worker/w", AccessToken: secret.New("token"), Certificate: secret.New("{}")},
 		Expires:      time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
 		Secret:       secret.New("once"),
@@ -66,7 +66,7 @@ func TestSaveAndLoad(t *testing.T) {
 func TestWhatIsDueIsKept(t *testing.T) {
 	s := example()
 	s.Due = true
-	s.Files = []config.File{{Path: "/etc/tool", Content: secret.New("eA=="), Encoding: "base64", Format: "file"}}
+	s.Files = []config.File{{Path: "/etc/tool", Content: secret.New("eA=="), Encoding: "base64", Format: "file", Mode: "0640", Owner: "worker", Group: "7"}}
 	path := filepath.Join(t.TempDir(), "state.json")
 	if err := state.Save(path, s); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestRollback(t *testing.T) {
 	if strings.Count(string(data), "\n") != 1 {
 		t.Error("it is one line")
 	}
-	want := publicForm + `,"Workerkit":{"Version":1,"ProviderType":"static","Layers":[{"a":"pool"},{"b":"secret"}]}}` + "\n"
+	want := publicForm + `,"Version":2,"InstanceID":"i-1","BootID":"boot-1","Workerkit":{"ProviderType":"static","Layers":[{"a":"pool"},{"b":"secret"}]}}` + "\n"
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Error(diff)
 	}
@@ -107,8 +107,40 @@ func TestPublicFormIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := example()
-	want.ProviderType, want.Layers = "", nil
+	want.ProviderType, want.BootID, want.Identity.InstanceID, want.Layers = "", "", "", nil
 	compare(t, want, got)
+}
+
+// TestFormsOfOtherReleases: that of our first one, and that of one to come.
+func TestFormsOfOtherReleases(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	first, later := example(), example()
+	first.BootID, first.Identity.InstanceID = "", ""
+	later.ProviderType, later.Layers = "", nil
+	for text, want := range map[string]state.State{
+		`,"Workerkit":{"Version":1,"ProviderType":"static","Layers":[{"a":"pool"},{"b":"secret"}]}}`:                                           first,
+		`,"Version":3,"InstanceID":"i-1","BootID":"boot-1","Workerkit":{"ProviderType":"static","Layers":[{"a":"what has another meaning"}]}}`: later,
+	} {
+		if err := os.WriteFile(path, []byte(publicForm+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := state.Load(path, "static", identity())
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, want, got)
+	}
+}
+
+func TestRebooted(t *testing.T) {
+	for _, c := range []struct {
+		saved, now string
+		want       bool
+	}{{"a", "a", false}, {"a", "b", true}, {"", "b", false}, {"a", "", false}} {
+		if got := (state.State{BootID: c.saved}).Rebooted(c.now); got != c.want {
+			t.Errorf("saved in %q, now %q: %v", c.saved, c.now, got)
+		}
+	}
 }
 
 func TestNeverExpires(t *testing.T) {
@@ -154,14 +186,16 @@ func TestStateOfAnotherMachineIsRefused(t *testing.T) {
 		"pool":     func(i *providers.Identity) { i.WorkerPoolID = "x/y" },
 		"group":    func(i *providers.Identity) { i.WorkerGroup = "x" },
 		"worker":   func(i *providers.Identity) { i.WorkerID = "x" },
+		"instance": func(i *providers.Identity) { i.InstanceID = "x" },
 	} {
 		id := identity()
 		change(&id)
-		if _, _, err := state.Load(path, "static", id); !errors.Is(err, state.ErrOther) {
+		if _, _, err := state.Load(path, "static", id); !errors.Is(err, state.ErrOther) || !strings.Contains(err.Error(), name) {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
 	id := identity()
+	id.InstanceID = ""                                        // not known
 	id.Metadata = map[string]any{"public-ipv4": "192.0.2.99"} // may change with a reboot
 	if _, _, err := state.Load(path, "static", id); err != nil {
 		t.Errorf("a new address: %v", err)

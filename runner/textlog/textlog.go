@@ -48,18 +48,43 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		add(values, h.prefix, a)
 		return true
 	})
-	text := r.Message
-	switch {
-	case r.Level >= slog.LevelError:
-		text = "ERROR: " + text
-	case r.Level >= slog.LevelWarn:
-		text = "WARNING: " + text
-	}
-	line := render(text, values)
+	line := line(r.Time, r.Level, r.Message, values)
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
-	_, err := fmt.Fprintf(h.out.w, "%s %s\n", r.Time.Format("2006/01/02 15:04:05"), line)
+	_, err := io.WriteString(h.out.w, line+"\n")
 	return err
+}
+
+func line(at time.Time, level slog.Level, message string, values map[string]any) string {
+	switch {
+	case level >= slog.LevelError:
+		message = "ERROR: " + message
+	case level >= slog.LevelWarn:
+		message = "WARNING: " + message
+	}
+	return at.Format("2006/01/02 15:04:05") + " " + render(message, values)
+}
+
+// Line is the line of a record, without the newline; attrs are those of its logger and its own.
+func Line(r slog.Record, attrs []slog.Attr) string {
+	return line(r.Time, r.Level, r.Message, values(attrs))
+}
+
+// Text is the line of a record without time and level.
+func Text(message string, attrs []slog.Attr) string { return render(message, values(attrs)) }
+
+// Value is how a value is shown in a line.
+func Value(v slog.Value) string {
+	const key = "v"
+	return show(values([]slog.Attr{{Key: key, Value: v}})[key])
+}
+
+func values(attrs []slog.Attr) map[string]any {
+	m := make(map[string]any, len(attrs))
+	for _, a := range attrs {
+		add(m, "", a)
+	}
+	return m
 }
 
 // WithAttrs implements slog.Handler.

@@ -80,3 +80,19 @@ func TestConcurrentLinesStayWhole(t *testing.T) {
 		t.Errorf("%d lines", w.n)
 	}
 }
+
+// TestPartsOfALine: other forms of the log show a record as the lines do.
+func TestPartsOfALine(t *testing.T) {
+	attrs := []slog.Attr{slog.Int("b", 2), slog.Group("g", slog.Any("a", secret.New("hunter2"))), slog.Int("b", 3)}
+	r := slog.NewRecord(time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), slog.LevelError, "m", 0)
+	for want, got := range map[string]string{
+		"2026/01/02 03:04:05 ERROR: m; b: 3; g.a: [redacted]": textlog.Line(r, attrs),
+		"m; b: 3; g.a: [redacted]":                            textlog.Text("m", attrs),
+		"1m30s":                                               textlog.Value(slog.DurationValue(90 * time.Second)),
+		`{"x":1}`:                                             textlog.Value(slog.AnyValue(map[string]int{"x": 1})),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
