@@ -33,6 +33,7 @@ func laws() []law {
 		{"local", "runner", "the embedded Taskcluster does not know its clients", true},
 		{"local", "worker", "the embedded Taskcluster does not know its clients", true},
 		{"local", "providers", "the embedded Taskcluster does not know its clients", true},
+		{"local/clouds/*", "local/clouds/*", "what two emulated clouds share lives in local/clouds", true},
 		{"packer", "runner", "images and machines meet only in internal/layout", true},
 		{"packer", "worker", "images and machines meet only in internal/layout", true},
 		{"packer", "providers", "images and machines meet only in internal/layout", true},

@@ -152,7 +152,7 @@ func checkRunner(t *testing.T, runner, provider string) error {
 		}
 	}
 	text := func() (string, error) { return "node-12", nil }
-	_, warnings, err := config.Load(filepath.Join(dir, "runner.yml"), config.Options{
+	_, warnings, err := config.Load(t.Context(), filepath.Join(dir, "runner.yml"), config.Options{
 		Kinds:        []providers.Kind{static.Kind(), standalone.Kind()},
 		Facts:        func() providers.Facts { return providers.Facts{} },
 		Host:         config.Host{Name: text, Serial: text, MAC: text},

@@ -22,6 +22,14 @@ func Spread[T cmp.Ordered](what string, values []T, show func(T) string) {
 	Row(what, at(50), fmt.Sprintf("%s to %s, n=%d", at(10), at(90), len(sorted)))
 }
 
+// Percentile prints a row with one percentile of values.
+func Percentile[T cmp.Ordered](what string, values []T, percent int, show func(T) string) {
+	sorted := slices.Sorted(slices.Values(values))
+	if len(sorted) > 0 {
+		Row(what, show(sorted[(len(sorted)-1)*percent/100]), fmt.Sprintf("worst %s, n=%d", show(sorted[len(sorted)-1]), len(sorted)))
+	}
+}
+
 // Spans prints the three rows of spans.
 func Spans(what string, spans []Span) {
 	var wall, own []time.Duration

@@ -3,40 +3,82 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"os/signal"
-	"runtime/debug"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/workerkit/workerkit/internal/hostfacts"
 	"github.com/workerkit/workerkit/internal/layout"
-	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/internal/nearest"
 	"github.com/workerkit/workerkit/internal/version"
-	"github.com/workerkit/workerkit/runner"
+	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
-	"github.com/workerkit/workerkit/runner/launch"
-	"github.com/workerkit/workerkit/runner/textlog"
 )
 
 const usage = `Usage:
   start-worker CONFIG
+  start-worker check CONFIG
+  start-worker doctor [--json] [CONFIG]
+  start-worker print-config [--json] CONFIG
+  start-worker status [--json] [--socket PATH] [CONFIG]
+  start-worker drain [--now] [--socket PATH] [CONFIG]
   start-worker --version | --short-version | --help
 
 start-worker finds out who this machine is, registers it with worker-manager, and
 starts and looks after the worker that the runner config CONFIG (YAML) names.
 Logs go to standard error.
+
+check         says all that is wrong with a config; registers nothing
+doctor        looks at the machine, its network and its programs, and says what to do
+print-config  shows the config that counts, and where each key comes from
+status        says how the start-worker that runs here is
+drain         lets its worker finish its tasks and end; with --now, end at once
+A config that has the name of a command is reached as ./check.
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(thisHost(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+// host is the machine that the program runs on.
+type host struct {
+	facts  func() providers.Facts
+	places config.Options // the default places alone
+}
+
+func thisHost() host {
+	return host{facts: facts, places: config.Options{
+		ProviderFile: layout.ProviderFile(), StateFile: layout.StateFile(),
+		HoldFile: layout.HoldFile(), ControlSocket: layout.ControlSocket(),
+	}}
+}
+
+// program is what all commands share.
+type program struct {
+	host           host
+	stdout, stderr io.Writer
+}
+
+// command is one command; it returns the exit code.
+type command struct {
+	name string
+	run  func(p program, ctx context.Context, args []string) int
+}
+
+func commands() []command {
+	return []command{
+		{"check", program.check}, {"doctor", program.doctor}, {"print-config", program.printConfig},
+		{"status", program.status}, {"drain", program.drain},
+	}
+}
 
 // run is main without the process: it returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) != 1 || args[0] == "" {
-		fmt.Fprint(stderr, usage)
-		return 1
+func run(h host, args []string, stdout, stderr io.Writer) int {
+	p := program{h, stdout, stderr}
+	if len(args) == 0 || args[0] == "" {
+		return p.misused("")
 	}
 	switch args[0] {
 	case "--version":
@@ -45,43 +87,64 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "--short-version":
 		fmt.Fprintln(stdout, version.String())
 		return 0
-	case "--help", "-h":
+	case "--help", "-h", "help":
 		fmt.Fprint(stdout, usage)
 		return 0
 	}
-	if args[0][0] == '-' {
-		fmt.Fprintf(stderr, "start-worker: there is no option %s\n%s", args[0], usage)
-		return 1
+	all := commands()
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] }); i >= 0 {
+		return all[i].run(p, context.Background(), args[1:])
 	}
-	return start(args[0], slog.New(textlog.New(stderr)), stdout, stderr)
+	switch {
+	case args[0][0] == '-':
+		return p.misused("there is no option " + args[0])
+	case len(args) > 1:
+		return p.misused(unknownCommand(args[0]))
+	}
+	return p.start(args[0])
 }
 
-func start(path string, log *slog.Logger, stdout, stderr io.Writer) int {
-	// The runner waits nearly always: little memory matters more than a few collections.
-	debug.SetGCPercent(50)
-	if err := launch.Protect(os.Getpid()); err != nil {
-		log.Warn("this program is not protected from the out-of-memory killer", "error", err)
+func unknownCommand(name string) string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
 	}
-	// A second signal ends the program at once: stop gives signals their usual effect back.
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	text := "there is no command " + name
+	if near, ok := nearest.Name(name, names); ok {
+		text += "; did you mean " + near + "?"
+	}
+	return text
+}
 
-	c, warnings, err := config.Load(path, options())
-	for _, w := range warnings {
-		log.Warn("config", "warning", w)
+// misused says how the program is used.
+func (p program) misused(why string) int {
+	if why != "" {
+		fmt.Fprintf(p.stderr, "start-worker: %s\n", why)
 	}
-	if err != nil {
-		for _, problem := range each(err) {
-			log.Error("config", "problem", problem)
+	fmt.Fprint(p.stderr, usage)
+	return 1
+}
+
+// arguments reads the flags of a command, wherever they stand, and at most one more argument.
+// Unless ok the program ends with code.
+func (p program) arguments(flags *flag.FlagSet, args []string) (path string, code int, ok bool) {
+	flags.SetOutput(io.Discard)
+	for {
+		if err := flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprint(p.stdout, usage)
+				return "", 0, false
+			}
+			return "", p.misused(flags.Name() + ": " + err.Error()), false
 		}
-		return 1
+		if flags.NArg() == 0 {
+			return path, 0, true
+		}
+		if path != "" {
+			return "", p.misused(flags.Name() + ": there is one CONFIG, not " + path + " and " + flags.Arg(0)), false
+		}
+		path, args = flags.Arg(0), flags.Args()[1:]
 	}
-	if err := runner.Run(ctx, c, deps(log, stdout, stderr)); err != nil {
-		log.Error("start-worker ends", "error", err)
-		return 1
-	}
-	return 0
 }
 
 // each takes joined errors apart, so that each gets a line.
@@ -92,26 +155,13 @@ func each(err error) []error {
 	return []error{err}
 }
 
-func options() config.Options {
-	return config.Options{
-		Kinds:        kinds(),
-		Facts:        facts,
-		Host:         config.Host{Name: os.Hostname, Serial: hostfacts.Serial, MAC: hostfacts.MAC},
-		ProviderFile: layout.ProviderFile(),
-		StateFile:    layout.StateFile(),
-	}
+// options are how configs are read on this machine.
+func (p program) options(probe providers.Deps) config.Options {
+	o := p.host.places
+	o.Kinds, o.Facts, o.Probe, o.Getenv = kinds(), p.host.facts, probe, os.Getenv
+	o.Host = config.Host{Name: os.Hostname, Serial: hostfacts.Serial, MAC: hostfacts.MAC}
+	return o
 }
 
-func deps(log *slog.Logger, stdout, stderr io.Writer) runner.Deps {
-	return runner.Deps{
-		Log:      log,
-		HTTP:     tc.NewHTTP(),
-		Stdout:   stdout,
-		Stderr:   stderr,
-		BootTime: hostfacts.BootTime,
-		PowerOff: powerOff,
-		Patience: 15 * time.Minute,
-		Fallback: time.Minute,
-		Grace:    time.Minute,
-	}
-}
+// oneLine joins the lines of a text.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -131,7 +131,7 @@ func (r *rig) start(script string, env ...string) *started {
 	s := &started{rig: r, cmd: exec.Command("start-worker", r.path("runner.yml"))}
 	s.cmd.Dir = r.dir
 	s.cmd.Env = append(os.Environ(), swaptest.ScriptEnv+"="+script, swaptest.InboxEnv+"="+r.path("inbox"),
-		powerOffRecord+"="+r.path("poweroff"), "TEST_WORKER_ID="+r.worker.ID)
+		powerOffRecord+"="+r.path("poweroff"), placesEnv+"="+r.dir, "TEST_WORKER_ID="+r.worker.ID)
 	s.cmd.Env = append(s.cmd.Env, env...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
 	s.cmd.WaitDelay = 5 * time.Second

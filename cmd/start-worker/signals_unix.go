@@ -18,3 +18,6 @@ func stopSignals() []os.Signal {
 	}
 	return signals
 }
+
+// drainSignals are the signals that let the worker finish its tasks and end.
+func drainSignals() []os.Signal { return []os.Signal{syscall.SIGUSR1} }

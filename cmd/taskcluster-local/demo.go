@@ -23,9 +23,11 @@ const demoLimit = 2 * time.Minute
 func newDemoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Boot a machine and run some tasks on it, all on this computer",
-		Long: "Start the services, boot a machine with start-worker, run five tasks on it, show their logs,\n" +
-			"artifacts and results, and stop everything. Fails when a result is not what it should be.",
+		Short: "Boot machines and run some tasks on them, all on this computer",
+		Long: "Start the services, boot a machine with start-worker and run five tasks on it; then let\n" +
+			"worker-manager boot a spot machine on each emulated cloud and take it away in the middle of a\n" +
+			"task. Show logs, artifacts and results, and stop everything. Fails when a result is not what\n" +
+			"it should be.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, done := context.WithTimeoutCause(cmd.Context(), demoLimit, fmt.Errorf("demo: not done after %s", demoLimit))
@@ -64,7 +66,7 @@ type demo struct {
 
 func (d *demo) in(ctx context.Context, programs session.Programs, dir string) (err error) {
 	d.say("Services: taskcluster-local serve")
-	d.session, err = session.Open(ctx, programs, dir)
+	d.session, err = session.Open(ctx, programs, dir, "--machines", "--start-worker", programs.StartWorker, "--generic-worker", programs.GenericWorker)
 	if err != nil {
 		return err
 	}
@@ -84,27 +86,38 @@ func (d *demo) in(ctx context.Context, programs session.Programs, dir string) (e
 	if err := d.show(machine, "provider.hcl", "runner.yml"); err != nil {
 		return err
 	}
-	ctx, stop := watch(ctx, machine)
-	defer stop()
-	return d.tasks(ctx)
-}
-
-// tasks runs the demo's tasks one after another and sums up.
-func (d *demo) tasks(ctx context.Context) error {
-	var rows []row
-	for _, task := range demoTasks() {
-		got, err := d.task(ctx, task)
+	watched, stop := watch(ctx, machine)
+	rows, err := d.tasks(watched)
+	stop()
+	if err != nil {
+		return err
+	}
+	for _, cloud := range demoClouds() {
+		r, err := d.cloud(ctx, cloud)
 		if err != nil {
-			return fmt.Errorf("demo: %s: %w", task.name, err)
+			return fmt.Errorf("demo: %s: %w", cloud.name, err)
 		}
-		rows = append(rows, row{task, got, task.differences(got)})
+		rows = append(rows, r)
 	}
 	return d.summary(rows)
 }
 
-// task runs one task, showing its log while it runs.
-func (d *demo) task(ctx context.Context, task demoTask) (seen, error) {
-	d.say("Task “%s”: %s", task.name, task.about)
+// tasks runs the demo's tasks one after another.
+func (d *demo) tasks(ctx context.Context) ([]row, error) {
+	var rows []row
+	for _, task := range demoTasks() {
+		d.say("Task “%s”: %s", task.name, task.about)
+		got, err := d.task(ctx, task, d.out)
+		if err != nil {
+			return nil, fmt.Errorf("demo: %s: %w", task.name, err)
+		}
+		rows = append(rows, row{task, got, task.differences(got)})
+	}
+	return rows, nil
+}
+
+// task runs one task, writing its log to out while it runs.
+func (d *demo) task(ctx context.Context, task demoTask, out io.Writer) (seen, error) {
 	began := time.Now()
 	definition, err := task.definition(began)
 	if err != nil {
@@ -116,7 +129,7 @@ func (d *demo) task(ctx context.Context, task demoTask) (seen, error) {
 	}
 	var log strings.Builder
 	live, backing := definition.Logs()
-	page := &logPage{out: d.out}
+	page := &logPage{out: out}
 	status, err := tasks.Follower{
 		Queue: queue, HTTP: session.HTTP(), Poll: 50 * time.Millisecond, Live: live, Backing: backing,
 		Out: io.MultiWriter(&log, page),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 // demoTask is one task of the demo and what must become of it.
 type demoTask struct {
 	name, about string
+	queue       string // "" for the static machine's
 	payload     map[string]any
 	want        string            // the runs' results: "exception/intermittent-task, completed"
 	log         string            // must be in the log
@@ -92,7 +94,7 @@ func (d demoTask) definition(now time.Time) (tasks.Definition, error) {
 		return nil, fmt.Errorf("demo: encode %s: %w", d.name, err)
 	}
 	definition := tasks.Definition{"payload": payload}
-	return definition, definition.Fill(tasks.Defaults{Queue: ownPool, Name: d.name, Now: now})
+	return definition, definition.Fill(tasks.Defaults{Queue: cmp.Or(d.queue, ownPool), Name: d.name, Now: now})
 }
 
 // seen is what became of a task.

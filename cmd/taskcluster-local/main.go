@@ -35,6 +35,10 @@ func newCommand() *cobra.Command {
 		newServeCommand(),
 		newRunCommand(),
 		newDemoCommand(),
+		newMachinesCommand(),
+		newNoticeCommand(),
+		newFaultCommand(),
+		newRemoveCommand(),
 	)
 	return root
 }

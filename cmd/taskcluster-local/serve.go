@@ -22,6 +22,7 @@ type serveFlags struct {
 	longPoll     time.Duration
 	calls        string
 	verbose      bool
+	machines     machineFlags
 }
 
 func newServeCommand() *cobra.Command {
@@ -43,7 +44,8 @@ func newServeCommand() *cobra.Command {
 	f.DurationVar(&flags.claimTimeout, "claim-timeout", 20*time.Minute, "how `long` a claim of a task lasts")
 	f.DurationVar(&flags.longPoll, "long-poll", 20*time.Second, "how `long` claimWork waits for a task")
 	f.StringVar(&flags.calls, "calls", "", "write every call, one JSON object a line, to that `file`")
-	f.BoolVar(&flags.verbose, "verbose", false, "log every call")
+	f.BoolVar(&flags.verbose, "verbose", false, "log every call, and what machines write")
+	flags.machines.register(command)
 	return command
 }
 
@@ -60,6 +62,7 @@ func serve(ctx context.Context, flags serveFlags, stdout, stderr io.Writer) (err
 		Dir: flags.dir, Delay: flags.delay, ClaimTimeout: flags.claimTimeout, LongPoll: flags.longPoll,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
+	flags.machines.apply(&options)
 	if flags.calls != "" {
 		record, openErr := newCallFile(flags.calls)
 		if openErr != nil {

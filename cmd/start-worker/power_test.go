@@ -68,17 +68,18 @@ func switchesOff(file *ast.File) string {
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			calls := []string{"Reboot", "InitiateSystemShutdown", "InitiateSystemShutdownEx", "InitiateShutdown", "ExitWindowsEx"}
-			if slices.Contains(calls, n.Sel.Name) {
+			from, ok := n.X.(*ast.Ident) // the name of a package, or of a value that was handed on
+			if ok && slices.Contains([]string{"unix", "syscall", "windows"}, from.Name) && slices.Contains(calls, n.Sel.Name) {
 				what = "calls " + n.Sel.Name
 			}
 		case *ast.CallExpr:
 			for _, argument := range n.Args {
-				if name := program(argument); runs && name != "" && starts(n) {
+				if name := ending(argument); runs && name != "" && starts(n) {
 					what = "runs " + name
 				}
 			}
 		case *ast.BasicLit:
-			if name := program(n); runs && name != "" && strings.ContainsAny(n.Value, `/\`) {
+			if name := ending(n); runs && name != "" && strings.ContainsAny(n.Value, `/\`) {
 				what = "names " + name
 			}
 		}
@@ -93,8 +94,8 @@ func starts(call *ast.CallExpr) bool {
 	return ok && slices.Contains([]string{"Command", "CommandContext", "StartProcess", "Exec", "ForkExec", "LookPath"}, selector.Sel.Name)
 }
 
-// program is the name of a program that ends a machine, if that is what a string says.
-func program(e ast.Expr) string {
+// ending is the name of a program that ends a machine, if that is what a string says.
+func ending(e ast.Expr) string {
 	literal, ok := e.(*ast.BasicLit)
 	if !ok || literal.Kind != token.STRING {
 		return ""

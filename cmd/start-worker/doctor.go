@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/doctor"
+)
+
+// doctor looks at the machine and says what is in the way of work.
+func (p program) doctor(ctx context.Context, args []string) int {
+	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	path, code, ok := p.arguments(flags, args)
+	if !ok {
+		return code
+	}
+	deps := asking()
+	o := p.options(deps)
+	patient := doctor.Patient{ConfigPath: path}
+	if path == "" {
+		patient.Config.ControlSocket = o.ControlSocket
+		patient.Config.Place, patient.Problem = config.Detect(ctx, o)
+	} else {
+		patient.Config, patient.Warnings, patient.Problem = config.Load(ctx, path, o)
+	}
+	client, err := tc.NewHTTPWith(tc.HTTPOptions{CAFile: patient.Config.CAFile})
+	if err != nil { // which is a problem of the config already
+		client = tc.NewHTTP()
+	}
+	findings := doctor.Run(ctx, patient, doctor.Deps{
+		Log: deps.Log, HTTP: client, Metadata: deps.Metadata, Proxy: http.ProxyFromEnvironment,
+		Lookup: net.DefaultResolver.LookupHost, Getenv: os.Getenv, Now: time.Now, Free: doctor.Free,
+	})
+	if *asJSON {
+		err = p.json(findings)
+	} else {
+		p.findings(findings)
+	}
+	if err != nil || !doctor.Healthy(findings) {
+		return 1
+	}
+	return 0
+}
+
+// findings prints a line for each, and what to do below it.
+func (p program) findings(all []doctor.Finding) {
+	for _, f := range all {
+		fmt.Fprintf(p.stdout, "%-4s  %s: %s\n", f.Result, f.Check, f.Detail)
+		if f.Next != "" {
+			fmt.Fprintf(p.stdout, "      → %s\n", f.Next)
+		}
+	}
+}
+
+// json prints a value for programs.
+func (p program) json(value any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/hostfacts"
+	"github.com/workerkit/workerkit/internal/imds"
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/runner"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/control"
+	"github.com/workerkit/workerkit/runner/launch"
+)
+
+// start is the command without a name: the whole life of the machine.
+func (p program) start(path string) int {
+	// The runner waits nearly always: little memory matters more than a few collections.
+	debug.SetGCPercent(50)
+	// A second signal ends the program at once: stop gives signals their usual effect back.
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	drains, done := heed(drainSignals())
+	defer done()
+
+	early := asking()
+	o := p.options(early)
+	c, warnings, err := config.Load(ctx, path, o)
+	book := openBook(c.LogFormat, p.stderr)
+	defer book.close()
+	log := book.log
+	if err := launch.Protect(os.Getpid()); err != nil {
+		log.Warn("this program is not protected from the out-of-memory killer", "error", err)
+	}
+	for _, w := range warnings {
+		log.Warn("config", "warning", w)
+	}
+	d := p.deps(c, log)
+	d.DrainSignals, d.LastLines, d.Identified = drains, book.lines, book.identify
+	if err == nil {
+		d.HTTP, err = tc.NewHTTPWith(tc.HTTPOptions{CAFile: c.CAFile})
+	}
+	if err != nil {
+		for _, problem := range each(err) {
+			log.Error("config", "problem", problem)
+		}
+		rule, hold := o.Lost(c)
+		err = runner.Lost(ctx, rule, hold, err, d)
+		return max(1, runner.ExitCode(err))
+	}
+	if err = runner.Run(ctx, c, d); err != nil {
+		log.Error("start-worker ends", "error", err)
+	}
+	return runner.ExitCode(err)
+}
+
+// deps are the real hands of the runner, but for those that a failure to read the config leaves
+// out.
+func (p program) deps(c config.Config, log *slog.Logger) runner.Deps {
+	d := runner.Deps{
+		Log:         log,
+		HTTP:        tc.NewHTTP(),
+		Metadata:    imds.New(metadataPolicy(log)),
+		Stdout:      p.stdout,
+		Stderr:      p.stderr,
+		BootTime:    hostfacts.BootTime,
+		PowerOff:    powerOff,
+		Reboot:      reboot,
+		Patience:    15 * time.Minute,
+		Fallback:    time.Minute,
+		Grace:       time.Minute,
+		HelloWithin: 2 * time.Minute,
+		RebootGrace: 2 * time.Minute,
+	}
+	if c.ControlSocket != "" {
+		d.Serve = func(ctx context.Context, r control.Runner) {
+			if err := control.Serve(ctx, c.ControlSocket, r); err != nil {
+				log.Warn("status and drain cannot be asked for", "error", err)
+			}
+		}
+	}
+	return d
+}
+
+// metadataPolicy is how often a metadata service is asked that is not there yet, as in the first
+// seconds after boot, or too busy.
+func metadataPolicy(log *slog.Logger) retry.Policy {
+	return retry.Policy{
+		Initial: 100 * time.Millisecond, Factor: 1.5, Cap: 10 * time.Second, Total: 5 * time.Minute,
+		Notify: nowAndThen(log),
+	}
+}
+
+// nowAndThen tells the log of failed attempts, at most once a minute. Calls run in parallel.
+func nowAndThen(log *slog.Logger) func(error, time.Duration) {
+	var mu sync.Mutex
+	var next time.Time
+	return func(err error, wait time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); !now.Before(next) {
+			next = now.Add(time.Minute)
+			log.Warn("the metadata service does not answer yet; it is asked again", "error", err, "wait", wait)
+		}
+	}
+}
+
+// heed hands signals on, until the returned function is called.
+func heed(which []os.Signal) (<-chan struct{}, func()) {
+	if len(which) == 0 {
+		return nil, func() {}
+	}
+	signals, heard, end := make(chan os.Signal, 1), make(chan struct{}, 1), make(chan struct{})
+	signal.Notify(signals, which...)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			select {
+			case <-signals:
+				select {
+				case heard <- struct{}{}:
+				default: // one is waiting to be heard already
+				}
+			case <-end:
+				return
+			}
+		}
+	})
+	return heard, func() {
+		signal.Stop(signals)
+		close(end)
+		all.Wait()
+	}
+}
