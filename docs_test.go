@@ -16,6 +16,9 @@ import (
 
 	"github.com/workerkit/workerkit/local/tasks"
 	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/providers/aws"
+	"github.com/workerkit/workerkit/providers/azure"
+	"github.com/workerkit/workerkit/providers/gcp"
 	"github.com/workerkit/workerkit/providers/standalone"
 	"github.com/workerkit/workerkit/providers/static"
 	"github.com/workerkit/workerkit/runner/config"
@@ -153,7 +156,7 @@ func checkRunner(t *testing.T, runner, provider string) error {
 	}
 	text := func() (string, error) { return "node-12", nil }
 	_, warnings, err := config.Load(t.Context(), filepath.Join(dir, "runner.yml"), config.Options{
-		Kinds:        []providers.Kind{static.Kind(), standalone.Kind()},
+		Kinds:        []providers.Kind{aws.Kind(), gcp.Kind(), azure.Kind(), static.Kind(), standalone.Kind()},
 		Facts:        func() providers.Facts { return providers.Facts{} },
 		Host:         config.Host{Name: text, Serial: text, MAC: text},
 		ProviderFile: filepath.Join(dir, "provider.hcl"),

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,11 +100,8 @@ func mentioned(settings []config.Setting, text string) string {
 			continue
 		}
 		key := strings.Join(s.Path[1:], ".")
-		for _, word := range words {
-			if word == key {
-				places = append(places, key+" is at "+s.From)
-				break
-			}
+		if slices.Contains(words, key) {
+			places = append(places, key+" is at "+s.From)
 		}
 	}
 	if len(places) == 0 {
@@ -139,7 +136,7 @@ func known(ctx context.Context, c config.Config) (file string, remove func(), er
 	file = filepath.Join(dir, "worker.json")
 	if err := private.WriteFast(file, data); err != nil {
 		remove()
-		return "", nil, errors.Join(err)
+		return "", nil, err
 	}
 	return file, remove, nil
 }

@@ -98,22 +98,6 @@ func TestDrainNow(t *testing.T) {
 	}
 }
 
-func TestDrainBySignal(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there is no such signal")
-	}
-	r := newRig(t)
-	r.config("controlSocket: false\n")
-	s := r.start("await:welcome say:ready await:graceful-termination exit:72")
-	s.until("ready")
-	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
-		t.Fatal(err)
-	}
-	if code := s.wait(); code != 0 || !strings.Contains(r.inbox(), `"finish-tasks":true`) {
-		t.Errorf("exit %d, the worker heard %s\n%s", code, r.inbox(), s.stderr.String())
-	}
-}
-
 // TestASocketThatCannotBeMade costs a warning and nothing else.
 func TestASocketThatCannotBeMade(t *testing.T) {
 	r := newRig(t)

@@ -42,6 +42,8 @@ func (p program) start(path string) int {
 	for _, w := range warnings {
 		log.Warn("config", "warning", w)
 	}
+	stopTrimming := trimAgain(log)
+	defer stopTrimming()
 	d := p.deps(c, log)
 	d.DrainSignals, d.LastLines, d.Identified = drains, book.lines, book.identify
 	if err == nil {
@@ -109,6 +111,35 @@ func nowAndThen(log *slog.Logger) func(error, time.Duration) {
 			next = now.Add(time.Minute)
 			log.Warn("the metadata service does not answer yet; it is asked again", "error", err, "wait", wait)
 		}
+	}
+}
+
+// When the memory that only the start has needed is given back, and how often after that.
+const trimFirst, trimAfter = 20 * time.Second, 5 * time.Minute
+
+// trimAgain gives memory back from time to time, until the returned function is called.
+func trimAgain(log *slog.Logger) (stop func()) {
+	end := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		timer := time.NewTimer(trimFirst)
+		defer timer.Stop()
+		for {
+			select {
+			case <-timer.C:
+			case <-end:
+				return
+			}
+			if _, err := trim(); err != nil {
+				log.Warn("memory is not given back", "error", err)
+				return
+			}
+			timer.Reset(trimAfter)
+		}
+	})
+	return func() {
+		close(end)
+		all.Wait()
 	}
 }
 

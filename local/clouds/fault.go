@@ -106,7 +106,9 @@ func (f *Faults) Wrap(h http.Handler) http.Handler {
 		case fault.Kind == "silent":
 			<-r.Context().Done()
 		case fault.Kind == "reset":
-			panic(http.ErrAbortHandler) // how a handler of net/http drops a connection
+			if connection, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = connection.Close() // dropped is dropped
+			}
 		default:
 			http.Error(w, http.StatusText(fault.status()), fault.status())
 		}

@@ -113,7 +113,7 @@ type Options struct {
 // log. The error joins all problems, each a *Problem; c then has what could be read, for
 // Options.Lost.
 func Load(ctx context.Context, path string, o Options) (c Config, warnings []string, err error) {
-	l := &loader{ctx: ctx, options: o, report: &report{}}
+	l := &loader{options: o, report: &report{}}
 	data, note, err := private.Read(path)
 	if err != nil {
 		return c, nil, err
@@ -123,22 +123,21 @@ func Load(ctx context.Context, path string, o Options) (c Config, warnings []str
 	if problem != nil {
 		return c, l.report.warnings, problem
 	}
-	c = l.config(doc.root(l.report))
+	c = l.config(ctx, doc.root(l.report))
 	c.Settings = l.settings
 	return c, l.report.warnings, l.report.err()
 }
 
-// loader loads one config: its context is that of Load.
+// loader loads one config.
 type loader struct {
-	ctx      context.Context
 	options  Options
 	report   *report
 	settings []Setting
 }
 
-func (l *loader) config(top *block) Config {
+func (l *loader) config(ctx context.Context, top *block) Config {
 	c := Config{
-		Place:              l.place(top.object("provider", false)),
+		Place:              l.place(ctx, top.object("provider", false)),
 		Worker:             l.worker(top.object("worker", true)),
 		WorkerConfig:       top.object("workerConfig", false).values,
 		GetSecrets:         top.flag("getSecrets", true),

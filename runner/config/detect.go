@@ -18,7 +18,7 @@ const probing = 2 * time.Second
 
 // detect finds a place that nobody has named: by the provider file, by the firmware, by asking
 // the metadata services.
-func (l *loader) detect(b *block, file string, place Place) Place {
+func (l *loader) detect(ctx context.Context, b *block, file string, place Place) Place {
 	explicit := file != ""
 	if !explicit {
 		file = l.options.ProviderFile
@@ -32,7 +32,7 @@ func (l *loader) detect(b *block, file string, place Place) Place {
 	place.Why = "the firmware says " + brief(facts)
 	if !ok {
 		var names []string
-		kind, names = l.probe(b)
+		kind, names = l.probe(ctx, b)
 		place.Why = fmt.Sprintf("its metadata service answers, the firmware says %s", brief(facts))
 		ok = len(names) == 1
 		if len(names) > 1 {
@@ -53,9 +53,9 @@ func (l *loader) detect(b *block, file string, place Place) Place {
 
 // Detect finds out where the machine runs when there is no config that could say it.
 func Detect(ctx context.Context, o Options) (Place, error) {
-	l := &loader{ctx: ctx, options: o, report: &report{}}
+	l := &loader{options: o, report: &report{}}
 	doc := &document{file: "without a config"}
-	place := l.place(doc.root(l.report).object("provider", optional))
+	place := l.place(ctx, doc.root(l.report).object("provider", optional))
 	return place, l.report.err()
 }
 
@@ -89,8 +89,8 @@ func (l *loader) contradiction(file *block, kind providers.Kind) bool {
 
 // probe asks all metadata services at once and returns who answers; the kind is that of the
 // only one.
-func (l *loader) probe(b *block) (kind providers.Kind, answered []string) {
-	ctx, done := context.WithTimeout(l.ctx, probing)
+func (l *loader) probe(ctx context.Context, b *block) (kind providers.Kind, answered []string) {
+	ctx, done := context.WithTimeout(ctx, probing)
 	defer done()
 	answers := make([]bool, len(l.options.Kinds))
 	var all sync.WaitGroup
@@ -114,7 +114,7 @@ func (l *loader) probe(b *block) (kind providers.Kind, answered []string) {
 // reported, and no key of the block counts as known because of it.
 func (l *loader) tentative(kind providers.Kind, b *block) providers.Values {
 	quiet := &report{}
-	other := &loader{ctx: l.ctx, options: l.options, report: quiet}
+	other := &loader{options: l.options, report: quiet}
 	return other.values(kind, &block{report: quiet, file: b.file, path: b.path, lineOf: b.lineOf, values: b.values, used: map[string]bool{}}, yamlName)
 }
 

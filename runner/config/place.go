@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -13,11 +14,11 @@ import (
 // place decides where the machine runs: an explicit name is never second-guessed, then comes
 // the provider file, then the firmware. Keys of the place may stand in the YAML or in the
 // provider file, not in both.
-func (l *loader) place(b *block) Place {
+func (l *loader) place(ctx context.Context, b *block) Place {
 	name, file := b.text("providerType", optional), b.text("file", optional)
 	place := Place{PowerOff: b.flag("powerOff", false), Why: "the config names it"}
 	if name == "" || name == "auto" {
-		return l.detect(b, file, place)
+		return l.detect(ctx, b, file, place)
 	}
 	kind, ok := l.kind(name)
 	if !ok {

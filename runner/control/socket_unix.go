@@ -16,7 +16,7 @@ func isSocket(info fs.FileInfo) bool { return info.Mode()&fs.ModeSocket != 0 }
 // mode is right, so that there is no moment at which others could connect. The move replaces
 // what is there.
 func listen(path string) (net.Listener, error) {
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".start-worker")
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".s") // short: the path of a socket has little room
 	if err != nil {
 		return nil, err
 	}

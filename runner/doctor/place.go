@@ -53,7 +53,7 @@ func (e *examination) identity(ctx context.Context) (providers.Identity, []Findi
 		}
 		return id, []Finding{f}
 	}
-	found := []Finding{{Check: "identity", Result: OK, Detail: fmt.Sprintf("%s/%s of %s at %s", id.WorkerGroup, id.WorkerID, id.WorkerPoolID, id.RootURL)}}
+	found := []Finding{{Check: "identity", Result: OK, Detail: fmt.Sprintf("%s/%s of %s at %s", id.WorkerGroup, id.WorkerID, id.WorkerPoolID, withoutUser(id.RootURL))}}
 	if !kind.Ephemeral {
 		return id, found
 	}

@@ -30,6 +30,7 @@ const (
 // end it waits for graceful termination.
 //
 //	exit:N         exits with N
+//	die            ends as by kill -9
 //	say:TEXT       writes the line ~TEXT (or TEXT) to its output; _ stands for a space
 //	await:TYPE     waits for a message
 //	grandchild     starts something that holds its output open for a minute
@@ -91,6 +92,12 @@ func (w *worker) step(step string) (code int, end bool) {
 	case "exit":
 		code, _ := strconv.Atoi(rest)
 		return code, true
+	case "die":
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil || self.Kill() != nil {
+			return 2, true
+		}
+		select {} // until it has an effect
 	case "say":
 		fmt.Println(strings.ReplaceAll(rest, "_", " "))
 	case "await":

@@ -27,7 +27,7 @@ const (
 )
 
 // longestSocket is how long the path of a Unix socket may be everywhere.
-const longestSocket = 103
+const longestSocket = 98 // some room for the name that a socket has while it is made
 
 // layout is the files of a machine.
 type layout struct {
