@@ -44,7 +44,7 @@ unit: setup ## the tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 bench: build ## the measurements of bench/, one table
-	@for name in sizes boot noop logs idle; do go run ./bench/$$name || exit 1; done
+	@for name in sizes boot noop logs notices idle; do go run ./bench/$$name || exit 1; done
 
 fuzz: ## each fuzz test for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \

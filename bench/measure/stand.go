@@ -58,7 +58,8 @@ func onStand(ctx context.Context, bin string, delay time.Duration, bench func(co
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s := &Stand{calls: filepath.Join(dir, "calls")}
-	s.Session, err = session.Open(ctx, programs, dir, "--delay", delay.String(), "--calls", s.calls)
+	s.Session, err = session.Open(ctx, programs, dir, "--delay", delay.String(), "--calls", s.calls,
+		"--machines", "--start-worker", programs.StartWorker, "--generic-worker", programs.GenericWorker)
 	if err != nil {
 		return err
 	}
@@ -75,14 +76,19 @@ func (s *Stand) Machine(ctx context.Context) (*session.Machine, error) {
 	return s.Boot(ctx, session.Spec{Pool: Pool, Group: "bench", ID: fmt.Sprintf("machine-%d", s.machines)})
 }
 
-// Task creates a task that runs the commands.
+// Task creates a task of Pool that runs the commands.
 func (s *Stand) Task(ctx context.Context, commands ...[]string) (taskID string, err error) {
+	return s.TaskIn(ctx, Pool, commands...)
+}
+
+// TaskIn creates a task of a pool that runs the commands.
+func (s *Stand) TaskIn(ctx context.Context, pool string, commands ...[]string) (taskID string, err error) {
 	payload, err := json.Marshal(map[string]any{"command": commands, "maxRunTime": 3600})
 	if err != nil {
 		return "", fmt.Errorf("encode the payload: %w", err)
 	}
 	definition := tasks.Definition{"payload": payload}
-	if err := definition.Fill(tasks.Defaults{Queue: Pool, Name: "bench", Now: time.Now()}); err != nil {
+	if err := definition.Fill(tasks.Defaults{Queue: pool, Name: "bench", Now: time.Now()}); err != nil {
 		return "", err
 	}
 	taskID = slugid.Nice()

@@ -35,6 +35,7 @@ func newCommand() *cobra.Command {
 		newServeCommand(),
 		newRunCommand(),
 		newDemoCommand(),
+		newPoolCommand(),
 		newMachinesCommand(),
 		newNoticeCommand(),
 		newFaultCommand(),

@@ -26,6 +26,11 @@ func (p Pools) Create(ctx context.Context, pool string, definition json.RawMessa
 	return p.put(ctx, "workerManager.createWorkerPool", "/worker-pool/"+url.PathEscape(pool), definition)
 }
 
+// Update replaces the definition of a worker pool.
+func (p Pools) Update(ctx context.Context, pool string, definition json.RawMessage) error {
+	return p.send(ctx, "workerManager.updateWorkerPool", "POST", "/worker-pool/"+url.PathEscape(pool), definition)
+}
+
 // CreateStatic makes the record of a machine that somebody else starts, in a pool of the
 // static provider. The machine proves itself by the secret.
 func (p Pools) CreateStatic(ctx context.Context, pool, group, worker string, expires time.Time, shared secret.String) error {
@@ -61,8 +66,12 @@ func (p Pools) Running(ctx context.Context, pool string) ([]WorkerName, error) {
 }
 
 func (p Pools) put(ctx context.Context, op, route string, body json.RawMessage) error {
+	return p.send(ctx, op, "PUT", route, body)
+}
+
+func (p Pools) send(ctx context.Context, op, method, route string, body json.RawMessage) error {
 	return p.client.call(ctx, op, "worker-manager", p.source, func(c tcclient.Client) error {
-		_, _, err := c.APICall(body, "PUT", route, new(json.RawMessage), nil)
+		_, _, err := c.APICall(body, method, route, new(json.RawMessage), nil)
 		return err
 	})
 }
