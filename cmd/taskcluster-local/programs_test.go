@@ -134,7 +134,7 @@ func demoRuns(t *testing.T, bin string) {
 	if got.code != 0 || got.stderr != "" {
 		t.Errorf("exit code %d, standard error %q", got.code, got.stderr)
 	}
-	if strings.Count(got.stdout, "  yes\n") != len(demoTasks()) || strings.Contains(got.stdout, "\x1b") {
+	if strings.Count(got.stdout, "  yes\n") != len(demoTasks())+len(demoClouds()) || strings.Contains(got.stdout, "\x1b") {
 		t.Errorf("standard output:\n%s", got.stdout)
 	}
 }
