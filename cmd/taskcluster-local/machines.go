@@ -76,7 +76,7 @@ func newNoticeCommand() *cobra.Command {
 	f := command.Flags()
 	f.DurationVar(&n.In, "in", 0, "how `long` until it happens")
 	f.BoolVar(&n.Cancel, "cancel", false, "take back what was announced of the kind")
-	f.StringVar(&n.Status, "status", "", "the event's `status`, in Azure")
+	f.StringVar(&n.Status, "status", "", "the `EventStatus`, in Azure; Scheduled when there is none")
 	f.StringArrayVar(&n.Resources, "resource", nil, "the `name` of a machine that it is about, in Azure; may be repeated")
 	return command
 }

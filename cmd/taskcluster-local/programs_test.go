@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -16,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/taskcluster/slugid-go/slugid"
+
 	"github.com/workerkit/workerkit/local/session"
+	"github.com/workerkit/workerkit/local/tasks"
 )
 
 // The tests of this file run the real programs as child processes, as a person does.
@@ -127,6 +131,7 @@ func TestPrograms(t *testing.T) {
 	t.Run("run", func(t *testing.T) { runResults(t, bin) })
 	t.Run("interrupt", func(t *testing.T) { runInterrupted(t, bin) })
 	t.Run("deployment", func(t *testing.T) { runOnADeployment(t, bin) })
+	t.Run("runner killed", func(t *testing.T) { runnerKilled(t, bin) })
 }
 
 func demoRuns(t *testing.T, bin string) {
@@ -233,5 +238,52 @@ func runOnADeployment(t *testing.T, bin string) {
 	}
 	if strings.Contains(stderr.String(), "starting") {
 		t.Errorf("something was started:\n%s", stderr.String())
+	}
+}
+
+// runnerKilled: a start-worker that dies by SIGKILL leaves no worker behind, and the queue hears
+// at once that the task is to be tried again.
+func runnerKilled(t *testing.T, bin string) {
+	found, err := session.FindIn(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := session.Open(t.Context(), found, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }() // the machine did not end well, as it says
+	machine, err := bootMachine(t.Context(), s, "some/queue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition := tasks.Definition{"payload": json.RawMessage(`{"command":[["/bin/sleep","4712.4712"]],"maxRunTime":300}`)}
+	if err := definition.Fill(tasks.Defaults{Queue: "some/queue", Name: "sleeps", Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	taskID := slugid.Nice()
+	if err := s.Tasks().Create(t.Context(), taskID, definition.JSON()); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the task runs", func() bool { return len(processes(t, "sleep 4712.4712")) > 0 })
+	if err := syscall.Kill(machine.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the run is handed back", func() bool {
+		status, err := s.Tasks().Status(t.Context(), taskID)
+		return err == nil && len(status.Runs) == 2 && status.Runs[0].State == "exception" && status.Runs[0].Reason == "worker-shutdown"
+	})
+	soon(t, "nothing is left", func() bool {
+		return len(processes(t, "sleep 4712.4712"))+len(processes(t, found.GenericWorker)) == 0
+	})
+}
+
+// soon waits for half a minute.
+func soon(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
 	}
 }
