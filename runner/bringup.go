@@ -112,8 +112,21 @@ func (r *runner) resumed(o register.Options, p providers.Provider, s *state.Stat
 	if s.ProviderType == "" {
 		m.whole = s.WorkerConfig
 	}
-	r.log.Info("going on with credentials from before a restart", "expires", s.Expires)
+	r.log.Info("going on with credentials from before a restart", "expires", s.Expires, "rebooted", s.Rebooted(r.bootID()))
 	return m
+}
+
+// bootID names this boot of the machine; "" when that is not known.
+func (r *runner) bootID() string {
+	if r.deps.BootID == nil {
+		return ""
+	}
+	id, err := r.deps.BootID()
+	if err != nil {
+		r.log.Warn("the state does not say which boot it is of", "error", err)
+		return ""
+	}
+	return id
 }
 
 // catchUp does what the start that saved the state did not get to.
@@ -252,6 +265,7 @@ func (r *runner) save(m *machine) error {
 		// A public program that reads this hands the config to a public worker.
 		WorkerConfig: config.WithoutWorkerkit(rendered),
 		Due:          m.due,
+		BootID:       r.bootID(),
 	}
 	if m.whole != nil {
 		s.ProviderType = "" // still the public form

@@ -94,6 +94,7 @@ func (b *bench) deps() runner.Deps {
 		Log: slog.New(textlog.New(b)), HTTP: client, Stdout: b, Stderr: b,
 		// Long ago: no hold delays these tests. Holds are tested in a bubble.
 		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Hour), nil },
+		BootID:   func() (string, error) { return "this-boot", nil },
 		PowerOff: func(ctx context.Context) error { b.poweroff++; return ctx.Err() },
 		Reboot:   func(ctx context.Context) error { b.reboots++; return ctx.Err() },
 		Patience: 2 * time.Second, Fallback: 200 * time.Millisecond, Grace: 20 * time.Second,

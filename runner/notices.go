@@ -103,11 +103,11 @@ func (r *runner) notice(ctx context.Context, h *notices, n providers.Notice) {
 // lastWord is how long it may take to tell the place that nothing runs here any longer.
 const lastWord = 10 * time.Second
 
-// acknowledge tells the place that the worker, which its notices have ended, is no more. Call it
-// when nobody watches any longer.
+// acknowledge tells the place that the worker, which its notices have ended, is no more: it may
+// take the machine at once. So the hold file stops this too. Call it when nobody watches any longer.
 func (r *runner) acknowledge(ctx context.Context, p providers.Provider, h *notices) {
 	a, ok := p.(providers.Acknowledger)
-	if !ok {
+	if !ok || r.held() {
 		return
 	}
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lastWord)

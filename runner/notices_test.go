@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -163,6 +164,13 @@ func TestAcknowledgements(t *testing.T) {
 		d.acknowledge(ctx, p, &notices{drained: []providers.Notice{{ID: "e-1"}}})
 		if len(p.acked) != 1 || !strings.Contains(d.logged(), "was not acknowledged") {
 			t.Errorf("acknowledged %v\n%s", p.acked, d.logged())
+		}
+		if err := os.WriteFile(d.config.HoldFile, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.acknowledge(ctx, p, &notices{drained: []providers.Notice{{ID: "e-2"}}})
+		if len(p.acked) != 1 {
+			t.Errorf("acknowledged %v although the hold file is there", p.acked)
 		}
 		d.acknowledge(ctx, watched{}, &notices{drained: []providers.Notice{{ID: "e-1"}}}) // cannot, and need not
 	})

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -27,6 +28,8 @@ const (
 func Lost(ctx context.Context, rule policy.Rule, holdFile string, cause error, d Deps) error {
 	r := newRunner(ctx, config.Config{HoldFile: holdFile, Policy: policy.Table{policy.Lost: rule}}, d)
 	defer r.ours.wait()
+	defer r.serve(ctx)()
+	r.board.failed(cause)
 	return r.settle(ctx, nil, ending{row: policy.Lost, err: cause})
 }
 
@@ -40,8 +43,16 @@ func (r *runner) hold(ctx context.Context, rule policy.Rule) {
 	r.board.enter(control.Holding)
 	r.board.change(func(s *control.Status) { s.HoldUntil = until })
 	r.log.Warn("the machine is held before it is released", "until", until, "release", rule.Release, "stopFile", r.config.HoldFile)
-	retry.SleepUntil(ctx, until)
+	wait(ctx, until)
 	r.board.change(func(s *control.Status) { s.HoldUntil = time.Time{} })
+}
+
+// wait waits for a time on the wall clock, which goes on while the machine sleeps, and no longer
+// than it is until then now: a clock that is put back must not make a hold of days.
+func wait(ctx context.Context, until time.Time) {
+	ctx, done := context.WithTimeout(ctx, until.Sub(retry.Wall()))
+	defer done()
+	retry.SleepUntil(ctx, until)
 }
 
 // holdUntil is when a hold of d, which counts from the machine's boot, ends; zero when it has
@@ -75,7 +86,12 @@ func (r *runner) release(ctx context.Context, m *machine, how policy.Release) er
 	r.board.enter(control.Releasing)
 	switch how {
 	case policy.BootAgain:
-		return r.bootAgain(ctx, m)
+		err := r.bootAgain(ctx, m)
+		if err == nil || !r.config.Place.Kind.Ephemeral {
+			return err
+		}
+		// nothing would ever end a cloud's machine that neither works nor boots
+		return errors.Join(err, r.release(ctx, m, policy.Remove))
 	case policy.Remove:
 		if r.remove(ctx, m) {
 			return nil

@@ -32,6 +32,8 @@ type Deps struct {
 	// file.
 	Stdout, Stderr io.Writer
 	BootTime       func() (time.Time, error)
+	// BootID names this boot of the machine, for the state; nil when nobody knows.
+	BootID func() (string, error)
 	// PowerOff switches the machine off, and Reboot boots it again: the only commands that can
 	// do so. They are repeated when they fail.
 	PowerOff, Reboot func(context.Context) error
@@ -113,7 +115,7 @@ func (r *runner) prepare(ctx context.Context, p providers.Provider) (*machine, e
 		r.log.Error("the place takes this machine away already; it does not register")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("identify the worker: %w", err)
+		return nil, fmt.Errorf("identify the worker as one of %s (%s): %w", kind, r.config.Place.Why, err)
 	}
 	id := r.identity
 	r.board.identified(kind, id)

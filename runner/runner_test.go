@@ -42,8 +42,9 @@ func TestAStaticMachineRegistersAtEachStart(t *testing.T) {
 	if tokens[0] == tokens[1] || b.calls("registerWorker") != 2 || b.calls("removeWorker") != 0 || b.poweroff != 0 {
 		t.Errorf("%d registrations, %d removals", b.calls("registerWorker"), b.calls("removeWorker"))
 	}
-	if _, err := os.Stat(path); err != nil {
-		t.Error(err)
+	saved, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(saved), `"BootID":"this-boot"`) {
+		t.Errorf("the state does not say which boot it is of: %v", err)
 	}
 }
 

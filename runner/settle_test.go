@@ -278,6 +278,23 @@ func TestBootingAgain(t *testing.T) {
 	}
 }
 
+// TestAMachineThatDoesNotBootAgain: a cloud's is not left as it is, without work.
+func TestAMachineThatDoesNotBootAgain(t *testing.T) {
+	for _, ephemeral := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, ephemeral)
+			errReboot := errors.New("no such program")
+			d.deps.Reboot = func(context.Context) error { return errReboot }
+			begin := time.Now()
+			err := d.settle(t.Context(), d.machine, ending{row: policy.Reboot, worker: endOf(67)})
+			want := map[bool]string{true: "remove", false: ""}[ephemeral]
+			if took := time.Since(begin); d.acts() != want || !errors.Is(err, errReboot) || ExitCode(err) != 1 || took > 5*time.Minute {
+				t.Errorf("after %v did %q, %v", took, d.acts(), err)
+			}
+		})
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -340,10 +357,17 @@ func TestLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, false)
-				begin := time.Now()
+				begin, served := time.Now(), control.Status{}
+				d.deps.Serve = func(ctx context.Context, r control.Runner) {
+					pause(ctx, time.Minute)
+					served = r.Status()
+				}
 				err := Lost(t.Context(), policy.Defaults(c.place)[policy.Lost], d.config.HoldFile, errKey, d.deps)
 				if took := time.Since(begin); ExitCode(err) != 1 || !errors.Is(err, errKey) || d.acts() != c.acts || took != c.took {
 					t.Errorf("after %v did %q, %v", took, d.acts(), err)
+				}
+				if held := c.took > 0; served.LastError != errKey.Error() || held != (served.State == control.Holding) {
+					t.Errorf("who asked was told %+v", served)
 				}
 			})
 		})

@@ -16,6 +16,7 @@ import (
 	"github.com/workerkit/workerkit/internal/protocol"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/runner/policy"
 )
 
 // quiet is a worker that says what the test wants, and ends when it is stopped.
@@ -284,11 +285,11 @@ func TestBetweenWorkers(t *testing.T) {
 }
 
 func TestRestartWaits(t *testing.T) {
-	r := restarts{rule: ruleOf(3, 10*time.Minute, 5*time.Second), random: func() float64 { return 0.5 }}
+	r, rule := restarts{random: func() float64 { return 0.5 }}, ruleOf(3, 10*time.Minute, 5*time.Second)
 	begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	var got []time.Duration
 	for _, minute := range []int{0, 1, 2, 3, 9, 10, 11, 12} {
-		wait, ok := r.next(begin.Add(time.Duration(minute) * time.Minute))
+		wait, ok := r.next(rule, begin.Add(time.Duration(minute)*time.Minute))
 		if !ok {
 			wait = -1
 		}
@@ -299,13 +300,13 @@ func TestRestartWaits(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for random, want := range map[float64]time.Duration{0: 3750 * time.Millisecond, 0.999: 6247500 * time.Microsecond} {
-		r := restarts{rule: ruleOf(1, time.Minute, 5*time.Second), random: func() float64 { return random }}
-		if wait, _ := r.next(begin); wait != want {
+		r := restarts{random: func() float64 { return random }}
+		if wait, _ := r.next(ruleOf(1, time.Minute, 5*time.Second), begin); wait != want {
 			t.Errorf("%v at %v, want %v", wait, random, want)
 		}
 	}
 	never := restarts{random: func() float64 { return 0 }}
-	if _, ok := never.next(begin); ok {
+	if _, ok := never.next(policy.Rule{}, begin); ok {
 		t.Error("a rule without restarts has one")
 	}
 }

@@ -44,7 +44,7 @@ func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) end
 
 // shifts runs one worker after the other, until one ends that no restart would make better.
 func (r *runner) shifts(ctx context.Context, m *machine, in *inbox) ending {
-	again := restarts{rule: r.config.Policy[policy.Crashed], random: r.deps.Random}
+	again := restarts{random: r.deps.Random}
 	for {
 		renewals, ok := r.tell.begin()
 		if !ok {
@@ -57,16 +57,16 @@ func (r *runner) shifts(ctx context.Context, m *machine, in *inbox) ending {
 			return r.failed(ctx, err)
 		}
 		e := r.judge(ctx, end, in.shutdownAsked())
-		if e.row != policy.Crashed || e.leaves {
+		rule := r.config.Policy[e.row]
+		if e.leaves || (e.row != policy.Crashed && rule.Restarts == 0) {
 			return e
 		}
-		wait, ok := again.next(time.Now())
+		wait, ok := again.next(rule, time.Now())
 		if !ok {
-			e.row = policy.Broken
-			e.err = fmt.Errorf("the worker has crashed too often: last with %s", end.Text)
+			e.row, e.err = policy.Broken, fmt.Errorf("the worker has ended too often: last as %s, with %s", e.row, end.Text)
 			return e
 		}
-		r.log.Warn("the worker has crashed; starting it again", "end", end.Text, "in", wait.Round(time.Millisecond))
+		r.log.Warn("the worker is started again", "row", e.row, "end", end.Text, "in", wait.Round(time.Millisecond))
 		r.board.change(func(s *control.Status) {
 			s.Restarts++
 			s.LastError = "the worker ended with " + end.Text
@@ -100,7 +100,7 @@ func (r *runner) judge(ctx context.Context, end launch.End, asked bool) ending {
 		// also when the runner has been stopped: it may be the reboot that stops it
 	case ctx.Err() != nil:
 		e.row = policy.Stopped
-	case asked && !r.config.Place.Kind.Ephemeral && !r.config.Place.PowerOff:
+	case asked && !r.mayGo():
 		r.log.Info("the worker asked for a shutdown; this machine stays on")
 		e.leaves = r.tell.draining()
 	default:
@@ -121,8 +121,11 @@ func (r *runner) shift(ctx context.Context, m *machine, in *inbox, renewals int)
 	w, err := launch.Start(launch.Command{
 		Path: r.config.Worker.Path, ConfigPath: r.config.Worker.ConfigPath,
 		Stderr: r.deps.Stderr, Log: r.log, Ours: r.ours.known(),
-		Handle: func(m protocol.Message) { in.handle(ctx, m) },
-		Text:   func(line string) { say(ctx, r.log, slog.LevelInfo, line) },
+		Handle: func(m protocol.Message) {
+			in.handle(ctx, m)
+			r.leave(m)
+		},
+		Text: func(line string) { say(ctx, r.log, slog.LevelInfo, line) },
 	})
 	if err != nil {
 		return launch.End{}, err
@@ -139,6 +142,17 @@ func (r *runner) shift(ctx context.Context, m *machine, in *inbox, renewals int)
 	r.log.Info("the worker has ended", "end", w.End().Text)
 	return w.End(), nil
 }
+
+// leave makes a worker that asks for a shutdown end: one that waits for the machine to go would
+// otherwise wait for ever, since the machine goes only after it.
+func (r *runner) leave(m protocol.Message) {
+	if m.Type == protocol.Shutdown && r.mayGo() {
+		_, _ = r.drain(order{}) // while a worker runs there is one to drain
+	}
+}
+
+// mayGo tells whether the machine goes when its worker asks for that.
+func (r *runner) mayGo() bool { return r.config.Place.Kind.Ephemeral || r.config.Place.PowerOff }
 
 // await waits for the worker's end, and brings it about when the runner is stopped or the worker
 // says no hello in time.

@@ -90,6 +90,28 @@ func TestWorkersAndTheirRows(t *testing.T) {
 	}
 }
 
+// TestRestartsOfAnyRow: the config may give them to each.
+func TestRestartsOfAnyRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, true)
+		d.script(t, "exit:71")
+		d.config.Policy[policy.Interrupted] = ruleOf(2, time.Hour, time.Second)
+		e := d.work(t.Context(), nothing{}, d.machine)
+		if n := d.board.status().Restarts; e.row != policy.Broken || n != 2 || !strings.Contains(e.err.Error(), "too often: last as interrupted") {
+			t.Errorf("%+v after %d restarts", e, n)
+		}
+	})
+}
+
+// TestAWorkerThatWaitsForTheMachineToGo: one that has asked for it, and does not end, is told to.
+func TestAWorkerThatWaitsForTheMachineToGo(t *testing.T) {
+	d := newDesk(t, true)
+	d.script(t, `say:~{"type":"shutdown"} await:graceful-termination exit:68`)
+	if e := d.work(t.Context(), nothing{}, d.machine); e.row != policy.Finished || !e.asked || !e.leaves {
+		t.Errorf("%+v\n%s", e, d.logged())
+	}
+}
+
 func TestAWorkerThatAKillerEnds(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the worker of this test is a shell script")

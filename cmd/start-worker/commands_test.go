@@ -198,3 +198,34 @@ func TestPrintConfigWithSavedLayers(t *testing.T) {
 		}
 	}
 }
+
+// TestASecondStartWorker leaves a cloud's machine alone, whatever is wrong with its config.
+func TestASecondStartWorker(t *testing.T) {
+	r := newRig(t)
+	socket := r.socket()
+	r.config("controlSocket: " + socket + "\n")
+	first := r.start("await:graceful-termination exit:72")
+	r.awaitState(socket, control.Working)
+	for name, config := range map[string]string{
+		"good": "provider: {providerType: aws}\nworker: {implementation: generic-worker, path: fake-worker, configPath: other.json}\ncontrolSocket: " + socket + "\n",
+		"bad":  "provider: {}\npolicy: {lost: {hold: 0s}}\ncontrolSocket: " + socket + "\n",
+	} {
+		r.file("second.yml", config)
+		cmd := exec.Command("start-worker", r.path("second.yml"))
+		cmd.Dir = r.dir
+		cmd.Env = append(os.Environ(), placesEnv+"="+r.dir, powerOffRecord+"="+r.path("poweroff"), vendorEnv+"=Amazon EC2")
+		out, _ := cmd.CombinedOutput() // the exit code says it
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "another start-worker looks after this machine") {
+			t.Errorf("%s: exit %d\n%s", name, cmd.ProcessState.ExitCode(), out)
+		}
+	}
+	if _, err := os.Stat(r.path("poweroff")); err == nil {
+		t.Error("the machine was switched off")
+	}
+	if code, _, stderr := r.ask("drain", "--now", "runner.yml"); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if code := first.wait(); code != 0 {
+		t.Errorf("the first one: exit %d\n%s", code, first.stderr.String())
+	}
+}

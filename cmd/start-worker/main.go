@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -100,17 +101,31 @@ func run(h host, args []string, stdout, stderr io.Writer) int {
 		return p.misused("there is no option " + args[0])
 	case len(args) > 1:
 		return p.misused(unknownCommand(args[0]))
+	case misspelt(args[0]):
+		return p.misused(unknownCommand(args[0]))
 	}
 	return p.start(args[0])
 }
 
-func unknownCommand(name string) string {
-	var names []string
+// misspelt tells whether a word is rather a command than a config. A cloud's machine whose config
+// is not there is switched off: that must not come of a slip of the finger.
+func misspelt(word string) bool {
+	_, near := nearest.Name(word, names())
+	_, err := os.Lstat(word)
+	return near && errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(word, `./\`)
+}
+
+// names are those of the commands.
+func names() (all []string) {
 	for _, c := range commands() {
-		names = append(names, c.name)
+		all = append(all, c.name)
 	}
+	return all
+}
+
+func unknownCommand(name string) string {
 	text := "there is no command " + name
-	if near, ok := nearest.Name(name, names); ok {
+	if near, ok := nearest.Name(name, names()); ok {
 		text += "; did you mean " + near + "?"
 	}
 	return text
@@ -149,6 +164,9 @@ func (p program) arguments(flags *flag.FlagSet, args []string) (path string, cod
 
 // each takes joined errors apart, so that each gets a line.
 func each(err error) []error {
+	if err == nil {
+		return nil
+	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost
 		return joined.Unwrap()
 	}

@@ -6,10 +6,20 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"runtime"
 )
 
 // powerOff switches this machine off.
-func powerOff(ctx context.Context) error { return shutdown(ctx, "-h") }
+func powerOff(ctx context.Context) error { return shutdown(ctx, off(runtime.GOOS)) }
+
+// off is the flag that switches a machine off. FreeBSD's -h only halts the system: the machine
+// stays on, and is paid for.
+func off(system string) string {
+	if system == "freebsd" {
+		return "-p"
+	}
+	return "-h"
+}
 
 // reboot boots this machine again.
 func reboot(ctx context.Context) error { return shutdown(ctx, "-r") }

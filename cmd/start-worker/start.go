@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -22,7 +25,7 @@ import (
 // start is the command without a name: the whole life of the machine.
 func (p program) start(path string) int {
 	// The runner waits nearly always: little memory matters more than a few collections.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(20)
 	// A second signal ends the program at once: stop gives signals their usual effect back.
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
@@ -49,10 +52,14 @@ func (p program) start(path string) int {
 	if err == nil {
 		d.HTTP, err = tc.NewHTTPWith(tc.HTTPOptions{CAFile: c.CAFile})
 	}
+	for _, problem := range each(err) {
+		log.Error("config", "problem", problem)
+	}
+	if socket := cmp.Or(c.ControlSocket, o.ControlSocket); (err != nil || c.Place.Kind.Ephemeral) && taken(ctx, socket) {
+		log.Error("another start-worker looks after this machine: this one leaves it alone, and ends", "socket", socket)
+		return 1
+	}
 	if err != nil {
-		for _, problem := range each(err) {
-			log.Error("config", "problem", problem)
-		}
 		rule, hold := o.Lost(c)
 		err = runner.Lost(ctx, rule, hold, err, d)
 		return max(1, runner.ExitCode(err))
@@ -61,6 +68,18 @@ func (p program) start(path string) int {
 		log.Error("start-worker ends", "error", err)
 	}
 	return runner.ExitCode(err)
+}
+
+// taken tells whether a start-worker listens on the socket. A second one, which somebody has
+// started by hand, must not switch off the machine that the first one's worker works on.
+func taken(ctx context.Context, socket string) bool {
+	if socket == "" {
+		return false
+	}
+	ctx, done := context.WithTimeout(ctx, answerWithin)
+	defer done()
+	_, err := control.NewClient(socket).Status(ctx)
+	return err == nil || errors.Is(err, fs.ErrPermission) // which only another user's has
 }
 
 // deps are the real hands of the runner, but for those that a failure to read the config leaves
@@ -73,6 +92,7 @@ func (p program) deps(c config.Config, log *slog.Logger) runner.Deps {
 		Stdout:      p.stdout,
 		Stderr:      p.stderr,
 		BootTime:    hostfacts.BootTime,
+		BootID:      hostfacts.BootID,
 		PowerOff:    powerOff,
 		Reboot:      reboot,
 		Patience:    15 * time.Minute,
@@ -115,7 +135,7 @@ func nowAndThen(log *slog.Logger) func(error, time.Duration) {
 }
 
 // When the memory that only the start has needed is given back, and how often after that.
-const trimFirst, trimAfter = 20 * time.Second, 5 * time.Minute
+const trimFirst, trimAfter = 20 * time.Second, time.Minute
 
 // trimAgain gives memory back from time to time, until the returned function is called.
 func trimAgain(log *slog.Logger) (stop func()) {

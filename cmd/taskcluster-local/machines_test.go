@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -52,6 +53,26 @@ func listMachines(t *testing.T, what string, ok func([]host.Info) bool) []host.I
 	}
 }
 
+// scheduledEvents is what an emulated machine of Azure hears.
+func scheduledEvents(t *testing.T, endpoint string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, endpoint+"/metadata/scheduledevents?api-version=2020-07-01", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Metadata", "true")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // TestMachineCommands has a pool in each cloud, whose machines run a program that only waits.
 func TestMachineCommands(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "program")
@@ -92,6 +113,12 @@ func TestMachineCommands(t *testing.T) {
 		if out, err := runCommand(t, notice...); err != nil || out != "" {
 			t.Errorf("%v: %q, %v", notice, out, err)
 		}
+	}
+	if _, err := runCommand(t, "notice", machines[0].WorkerID, "Freeze", "--status", "Started", "--resource", "another"); err != nil {
+		t.Error(err)
+	}
+	if events := scheduledEvents(t, machines[0].Endpoint); !strings.Contains(events, `"Resources":["another"],"EventStatus":"Started"`) {
+		t.Errorf("Azure announces %s", events)
 	}
 	probe := func() int {
 		response, err := http.Get(machines[1].Endpoint + "/latest/meta-data/")

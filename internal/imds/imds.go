@@ -70,7 +70,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	policy := t.policy
 	if once, _ := r.Context().Value(onceKey{}).(bool); once || !repeatable(r) {
-		policy = retry.Policy{Total: time.Nanosecond}
+		policy = retry.Policy{Attempts: 1}
 	}
 	limit, ok := r.Context().Value(withinKey{}).(time.Duration)
 	if !ok {
@@ -107,6 +107,9 @@ func (t *Transport) try(ctx context.Context, r *http.Request, limit time.Duratio
 	ctx, done := context.WithTimeoutCause(ctx, limit, late)
 	defer done()
 	again := r.Clone(ctx)
+	if hosts := Hosts(ctx); len(hosts) > 0 {
+		again.URL.Host, again.Host = route(hosts), ""
+	}
 	if r.GetBody != nil {
 		body, err := r.GetBody()
 		if err != nil {

@@ -266,3 +266,42 @@ func TestNoProxy(t *testing.T) {
 		t.Errorf("the proxy was asked %d times; %v\n%s", asked.Load(), err, out)
 	}
 }
+
+// TestEither has a first address that the machine has no route to.
+func TestEither(t *testing.T) {
+	url, attempts := serve(t, func(w http.ResponseWriter, r *http.Request, _ int32) { _, _ = io.WriteString(w, r.Host) })
+	here, ok := strings.CutPrefix(url, "http://")
+	const nowhere = "[fe80::1%nosuchinterface]" // link-local, and no link
+	for _, c := range []struct {
+		hosts []string
+		works bool
+	}{
+		{[]string{nowhere, here}, true},
+		{[]string{here, "127.0.0.2:9"}, true},
+		{[]string{nowhere, nowhere}, false},
+	} {
+		ctx := imds.Once(imds.Either(t.Context(), c.hosts...))
+		_, body, err := send(ctx, t, transport(t, quick()), http.MethodGet, "http://127.0.0.1:9/", nil)
+		if c.works != (err == nil && body == here) || !ok {
+			t.Errorf("%v: %q, %v", c.hosts, body, err)
+		}
+	}
+	if attempts.Load() != 2 {
+		t.Errorf("%d attempts", attempts.Load())
+	}
+	if hosts := imds.Hosts(imds.Either(t.Context())); hosts != nil {
+		t.Errorf("hosts out of nothing: %v", hosts)
+	}
+}
+
+// TestEachAttemptLooksForARoute has a machine that gets its first route while it waits.
+func TestEachAttemptLooksForARoute(t *testing.T) {
+	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int32) { _, _ = io.WriteString(w, "here") })
+	hosts := []string{"127.0.0.1:9", "127.0.0.1:9"} // nothing listens there
+	p := quick()
+	p.Notify = func(error, time.Duration) { hosts[0] = strings.TrimPrefix(url, "http://") }
+	ctx := imds.Either(t.Context(), hosts...)
+	if _, body, err := send(ctx, t, transport(t, p), http.MethodGet, "http://127.0.0.1:9/", nil); err != nil || body != "here" {
+		t.Errorf("%q, %v", body, err)
+	}
+}

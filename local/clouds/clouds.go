@@ -51,7 +51,7 @@ const PublicAddress = "127.0.0.1"
 
 // Settings are what a metadata service needs besides the record.
 type Settings struct {
-	// Clock is the time that the service takes for the time in headers and signed documents.
+	// Clock is what the service takes for the time, in tokens, notices and signed documents.
 	Clock func() time.Time
 }
 

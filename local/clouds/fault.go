@@ -1,6 +1,7 @@
 package clouds
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -43,6 +44,12 @@ func (f *Faults) Add(fault Fault) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
+	case fault.Path != "" && !strings.HasPrefix(fault.Path, "/"):
+		return fmt.Errorf("no request's path begins with %q: it begins with a slash, as /latest/api/token does", fault.Path)
+	case fault.Times < 0:
+		return errors.New("a fault cannot be there for fewer than no requests")
+	case fault.Kind == "slow" && fault.Delay <= 0:
+		return errors.New("the fault slow needs a delay of more than 0")
 	case fault.Kind == "clock":
 		f.skew = fault.Delay
 	case fault.status() != 0, fault.Kind == "slow", fault.Kind == "silent", fault.Kind == "reset":

@@ -126,6 +126,8 @@ type fakeQueue struct {
 	mu               sync.Mutex
 	pending, claimed int
 	active           map[string]time.Time // by worker
+	broken           string               // the worker that cannot be asked about
+	stuck            bool                 // nothing is handed back
 	handedBack       []string
 }
 
@@ -138,12 +140,19 @@ func (q *fakeQueue) Load(context.Context, string) (int, int, error) {
 func (q *fakeQueue) LastActive(_ context.Context, pool, group, id string) (time.Time, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.active[pool+"/"+group+"/"+id], nil
+	name := pool + "/" + group + "/" + id
+	if name == q.broken {
+		return time.Time{}, errors.New("its record is broken")
+	}
+	return q.active[name], nil
 }
 
 func (q *fakeQueue) ResolveClaimedBy(_ context.Context, pool, group, id string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.stuck {
+		return errors.New("the queue is stuck")
+	}
 	if name := pool + "/" + group + "/" + id; !slices.Contains(q.handedBack, name) {
 		q.handedBack = append(q.handedBack, name)
 	}

@@ -54,17 +54,21 @@ func (s *Server) cloudWorkers(ctx context.Context) (workers []Worker, configs ma
 
 func (s *Server) checkWorker(ctx context.Context, w Worker, l lifecycle) error {
 	key := machineKey(w)
+	exists := s.provisioning.Host.Exists(key)
 	active, err := s.lastActive(ctx, w)
-	if err != nil {
+	if err != nil && exists { // what is gone has stopped, whatever else is wrong
 		return err
 	}
-	state, why := w.due(l, s.now(), active, s.provisioning.Host.Exists(key))
+	state, why := w.due(l, s.now(), active, exists)
 	if state != w.State {
 		s.logger.Info("worker changes its state", "worker", w.key(), "from", string(w.State), "to", string(state), "why", why)
 	}
 	switch state {
 	case Stopped: // hands back first: a record that says stopped is never looked at again
-		return errors.Join(s.handBack(ctx, w), s.move(ctx, w, Stopped))
+		if err := s.handBack(ctx, w); err != nil {
+			return err
+		}
+		return s.move(ctx, w, Stopped)
 	case Stopping:
 		if w.State != Stopping {
 			err = s.move(ctx, w, Stopping)

@@ -73,9 +73,7 @@ func (s *Server) provisionUntil(ctx context.Context) {
 // with their machines, and makes the machines that pools need. It must not run twice at a time.
 // What fails for one worker or pool keeps no other from its turn.
 func (s *Server) Provision(ctx context.Context) error {
-	if err := s.checkWorkers(ctx); err != nil {
-		return err
-	}
+	errs := []error{s.checkWorkers(ctx)}
 	pools, err := store.Read(ctx, s.store, func(tx *store.Tx) (found []Pool, err error) {
 		err = tx.Each(poolBucket, "", "", decode(func(_ string, p Pool) {
 			if _, ok := s.provisioning.Clouds[p.ProviderID]; ok {
@@ -85,9 +83,8 @@ func (s *Server) Provision(ctx context.Context) error {
 		return found, err
 	})
 	if err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	var errs []error
 	for _, pool := range pools {
 		if err := s.provisionPool(ctx, pool); err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: %w", pool.WorkerPoolID, err))

@@ -379,3 +379,44 @@ func TestRunHearsOfWhatHappens(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOneBadWorkerStopsNoPool has a worker of which nothing can be told.
+func TestOneBadWorkerStopsNoPool(t *testing.T) {
+	e := startCloud(t)
+	e.pool(map[string]any{"minCapacity": 1})
+	e.machines(1)
+	e.OK(e.register("m1"), nil)
+	e.queue.broken = cloudPool + "/z/m1"
+	e.queue.load(1, 1)
+	if err := e.server.Provision(t.Context()); err == nil || !strings.Contains(err.Error(), e.queue.broken) {
+		t.Errorf("the error does not name the worker: %v", err)
+	}
+	if got := e.host.list(); len(got) != 2 {
+		t.Errorf("machines: %v; the pool wants two", got)
+	}
+	e.host.Delete(clouds.Key{WorkerPoolID: cloudPool, WorkerGroup: "z", WorkerID: "m1"})
+	e.provision()
+	e.state("m1", "stopped")
+}
+
+// TestStoppedMeansHandedBack has a queue that cannot take the claims of a machine that is gone back
+// at first: nobody would look at a worker that has stopped.
+func TestStoppedMeansHandedBack(t *testing.T) {
+	e := startCloud(t)
+	e.pool(map[string]any{"minCapacity": 1, "maxCapacity": 1})
+	e.machines(1)
+	e.OK(e.register("m1"), nil)
+	gone := clouds.Key{WorkerPoolID: cloudPool, WorkerGroup: "z", WorkerID: "m1"}
+	e.host.Delete(gone)
+	e.queue.stuck = true
+	if err := e.server.Provision(t.Context()); err == nil {
+		t.Error("a stuck queue is no error")
+	}
+	e.state("m1", "running")
+	e.queue.stuck = false
+	e.provision()
+	e.state("m1", "stopped")
+	if !slices.Equal(e.queue.handedBack, []string{gone.String()}) {
+		t.Errorf("handed back: %v", e.queue.handedBack)
+	}
+}

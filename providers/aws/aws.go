@@ -70,20 +70,31 @@ func checkMode(text string) error {
 	return errors.New("it must be IPv4 or IPv6")
 }
 
-// endpoint is where the metadata service is.
-func endpoint(v providers.Values) string {
-	if given := v.Text("metadataEndpoint"); given != "" {
-		return strings.TrimRight(given, "/")
+// The addresses of the metadata service.
+const (
+	host4 = "169.254.169.254"
+	host6 = "[fd00:ec2::254]"
+)
+
+// endpoint says where the metadata service is: at the URL or, where nobody has said so, at either
+// of the hosts. Machines in IPv6-only networks have no route to the first.
+func endpoint(v providers.Values) (where string, either []string) {
+	given, mode := strings.TrimRight(v.Text("metadataEndpoint"), "/"), v.Text("metadataEndpointMode")
+	switch {
+	case given != "":
+		return given, nil
+	case strings.EqualFold(mode, "IPv6"):
+		return "http://" + host6, nil
+	case strings.EqualFold(mode, "IPv4"):
+		return "http://" + host4, nil
+	default:
+		return "http://" + host4, []string{host4, host6}
 	}
-	if strings.EqualFold(v.Text("metadataEndpointMode"), "IPv6") {
-		return "http://[fd00:ec2::254]"
-	}
-	return "http://169.254.169.254"
 }
 
 // probe asks for an identity document. What other clouds have at the same address has none.
 func probe(ctx context.Context, v providers.Values, d providers.Deps) error {
-	data, err := newClient(endpoint(v), d.Metadata).get(imds.Once(ctx), documentPath)
+	data, err := newClient(v, d.Metadata).get(imds.Once(ctx), documentPath)
 	if err == nil {
 		_, err = decodeDocument(data)
 	}
@@ -106,7 +117,7 @@ var (
 )
 
 func newProvider(v providers.Values, d providers.Deps) providers.Provider {
-	return &Provider{log: d.Log, client: newClient(endpoint(v), d.Metadata), watch: watch{said: map[string]bool{}}}
+	return &Provider{log: d.Log, client: newClient(v, d.Metadata), watch: watch{said: map[string]bool{}}}
 }
 
 // Proof implements providers.Provider: {document, signature}, as the service gives them.

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
 	"github.com/workerkit/workerkit/internal/imds"
+	"github.com/workerkit/workerkit/providers"
 )
 
 // Paths are those below /latest/.
@@ -25,14 +26,16 @@ const (
 // client reads the metadata service, version 2 only. It is safe for concurrent use.
 type client struct {
 	endpoint  string
+	either    []string // hosts, one of which is to be asked in place of the endpoint's; or none
 	transport http.RoundTripper
 	sdk       *sdk.Client
 }
 
 // newClient sets all that the SDK would else take from the environment.
-func newClient(endpoint string, transport http.RoundTripper) *client {
-	return &client{endpoint: endpoint, transport: transport, sdk: sdk.New(sdk.Options{
-		Endpoint:                 endpoint,
+func newClient(v providers.Values, transport http.RoundTripper) *client {
+	where, either := endpoint(v)
+	return &client{endpoint: where, either: either, transport: transport, sdk: sdk.New(sdk.Options{
+		Endpoint:                 where,
 		ClientEnableState:        sdk.ClientEnabled,
 		EnableFallback:           aws.FalseTernary,
 		HTTPClient:               noting{transport},
@@ -66,6 +69,7 @@ func absent(err error) bool {
 
 // get reads what is at a path. A token that is not taken any longer is renewed once.
 func (c *client) get(ctx context.Context, path string) ([]byte, error) {
+	ctx = imds.Either(ctx, c.either...)
 	data, seen, err := c.attempt(ctx, path)
 	if seen.status == http.StatusUnauthorized && seen.path != tokenPath {
 		data, seen, err = c.attempt(ctx, path) // the SDK has dropped the token

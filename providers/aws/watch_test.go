@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -15,25 +14,16 @@ import (
 
 	"github.com/workerkit/workerkit/local/clouds"
 	"github.com/workerkit/workerkit/providers"
+	"github.com/workerkit/workerkit/providers/providertest"
 )
 
 // inside carries calls to a service in the same bubble of time, each within two seconds.
 type inside struct{ h http.Handler }
 
-func (in inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+func (in inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, done := context.WithTimeout(r.Context(), 2*time.Second)
 	defer done()
-	defer func() {
-		if recover() != nil { //nolint:errorlint // how a handler drops a connection
-			err = errors.New("connection reset by peer")
-		}
-	}()
-	w := httptest.NewRecorder()
-	in.h.ServeHTTP(w, r.WithContext(ctx))
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return w.Result(), nil
+	return providertest.Call(in.h, r.WithContext(ctx))
 }
 
 // listener hears notices until the test ends.

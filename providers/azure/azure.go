@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/imds"
 	"github.com/workerkit/workerkit/providers"
@@ -21,6 +22,10 @@ const (
 	// assetTag is the same on every Azure machine. Vendor and product are those of any
 	// Hyper-V machine.
 	assetTag = "7783-7084-3265-9085-8269-3286-77"
+
+	// signing is how long an attempt to get an attested document may take, which Azure signs only
+	// when it is asked for.
+	signing = 15 * time.Second
 
 	endpointField    = "metadataEndpoint"
 	acknowledgeField = "acknowledgeEvents"
@@ -94,7 +99,7 @@ func (p *Provider) Proof(ctx context.Context) (json.RawMessage, error) {
 		Encoding  string `json:"encoding"`
 		Signature string `json:"signature"`
 	}
-	if err := p.service.getJSON(ctx, documentPath, &document); err != nil {
+	if err := p.service.getJSON(imds.Within(ctx, signing), documentPath, &document); err != nil {
 		return nil, fmt.Errorf("azure: read the attested document: %w", err)
 	}
 	if document.Encoding != "pkcs7" || document.Signature == "" {

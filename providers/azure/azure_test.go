@@ -135,6 +135,38 @@ func TestEachMissingTagIsNamed(t *testing.T) {
 	}
 }
 
+func TestEachWrongNameIsNamed(t *testing.T) {
+	m := boot(t, func(r *emulated.Record) {
+		r.Name = strings.Repeat("x", 39)
+		for i := range r.Tags {
+			r.Tags[i].Value = "what is this?"
+		}
+	})
+	_, err := azure.Kind().New(providers.NewValues(m.values), m.deps).Identify(t.Context())
+	if err == nil {
+		t.Fatal("a machine with wrong tags has an identity")
+	}
+	for _, what := range []string{"tag root-url", "tag worker-pool-id", "tag provider-id", "tag worker-group", `name "xxxx`} {
+		if !strings.Contains(err.Error(), what) {
+			t.Errorf("%s is not in: %v", what, err)
+		}
+	}
+}
+
+// TestSlowProof shows that signing may take longer than other calls.
+func TestSlowProof(t *testing.T) {
+	t.Parallel()
+	m := boot(t)
+	// Each attempt is that slow: none that is given up after 2 seconds succeeds.
+	fault := clouds.Fault{Kind: "slow", Path: "/metadata/attested/", Delay: 2200 * time.Millisecond}
+	if err := m.faults.Add(fault); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := azure.Kind().New(providers.NewValues(m.values), m.deps).Proof(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestProofIsFreshAndVerifies shows that worker-manager takes the proof, and a new one each time.
 func TestProofIsFreshAndVerifies(t *testing.T) {
 	m := boot(t)

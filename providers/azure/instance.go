@@ -40,7 +40,7 @@ type address struct {
 	Public  string `json:"publicIpAddress"`
 }
 
-// identity is who the machine is. The error names everything that is missing.
+// identity is who the machine is. The error names everything that is missing or cannot be.
 func (i instance) identity() (providers.Identity, error) {
 	c := i.Compute
 	known := i.names()
@@ -54,18 +54,35 @@ func (i instance) identity() (providers.Identity, error) {
 		Location:     map[string]string{"cloud": "azure", "region": c.Location},
 		Metadata:     i.metadata(),
 	}
-	var missing []error
-	for _, tag := range []string{"root-url", "worker-pool-id", "provider-id", "worker-group"} {
-		if known[tag] == "" {
-			missing = append(missing, fmt.Errorf("the machine has no tag %s, which worker-manager gives to its machines", tag))
+	return id, errors.Join(i.problems(known)...)
+}
+
+// problems are what keeps the machine from being a worker.
+func (i instance) problems(known map[string]string) (all []error) {
+	for _, tag := range []struct {
+		name  string
+		check func(string) error
+	}{
+		{"root-url", providers.CheckRootURL},
+		{"worker-pool-id", providers.CheckPool},
+		{"provider-id", providers.CheckIdentifier},
+		{"worker-group", providers.CheckIdentifier},
+	} {
+		if known[tag.name] == "" {
+			all = append(all, fmt.Errorf("the machine has no tag %s, which worker-manager gives to its machines", tag.name))
+		} else if err := tag.check(known[tag.name]); err != nil {
+			all = append(all, fmt.Errorf("the machine's tag %s is wrong: %w", tag.name, err))
 		}
 	}
-	for name, value := range map[string]string{"name": c.Name, "vmId": c.VMID, "location": c.Location} {
-		if value == "" {
-			missing = append(missing, fmt.Errorf("the metadata service gives no compute.%s", name))
+	for _, part := range []struct{ name, value string }{{"name", i.Compute.Name}, {"vmId", i.Compute.VMID}, {"location", i.Compute.Location}} {
+		if part.value == "" {
+			all = append(all, fmt.Errorf("the metadata service gives no compute.%s", part.name))
 		}
 	}
-	return id, errors.Join(missing...)
+	if name := i.Compute.Name; name != "" && providers.CheckIdentifier(name) != nil {
+		all = append(all, fmt.Errorf("the machine's name %q cannot be a workerId: worker-manager names its machines with at most 38 letters, digits, - or _", name))
+	}
+	return all
 }
 
 // names are what worker-manager calls things: the machine's tags and, for those that are

@@ -19,6 +19,7 @@ import (
 	emulated "github.com/workerkit/workerkit/local/clouds/azure"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/providers/azure"
+	"github.com/workerkit/workerkit/providers/providertest"
 )
 
 const poolConfig = `{"minCapacity": 0, "maxCapacity": 1, "launchConfigs": [{
@@ -100,18 +101,8 @@ func launch(t *testing.T, change ...func(*emulated.Record)) *machine {
 // direct is a transport that calls a handler.
 type direct struct{ handler http.Handler }
 
-func (d direct) RoundTrip(r *http.Request) (response *http.Response, err error) {
-	defer func() {
-		if recover() != nil { // how a handler of net/http drops a connection
-			err = errors.New("connection reset")
-		}
-	}()
-	recorder := httptest.NewRecorder()
-	d.handler.ServeHTTP(recorder, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	return recorder.Result(), nil
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	return providertest.Call(d.handler, r)
 }
 
 // provider makes the machine's provider, which knows who it is.

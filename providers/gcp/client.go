@@ -97,7 +97,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.URL = endpointOf(t.endpoint)
 	again.URL.Path, again.URL.RawQuery = base+path, r.URL.RawQuery
 	again.Host = ""
-	response, err := t.inner.RoundTrip(again)
+	response, err := t.inner.RoundTrip(again.WithContext(toward(r.Context(), t.endpoint)))
 	if err != nil {
 		return nil, &failure{err}
 	}

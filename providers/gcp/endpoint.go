@@ -1,10 +1,12 @@
 package gcp
 
 import (
+	"context"
 	"errors"
-	"net"
 	"net/url"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/imds"
 )
 
 // The addresses of the metadata server. Names would need a resolver that works already.
@@ -30,26 +32,18 @@ func checkEndpoint(text string) error {
 	return err
 }
 
-// endpointOf is the configured endpoint, or the one that the machine can reach: it changes while
-// a machine boots, so that it is asked for at each call.
+// endpointOf is the configured endpoint, or the usual one.
 func endpointOf(configured string) *url.URL {
 	if u, err := parseEndpoint(configured); configured != "" && err == nil {
 		return u
 	}
-	host := address4
-	if !routed(address4) && routed(address6) {
-		host = address6
-	}
-	return &url.URL{Scheme: "http", Host: host}
+	return &url.URL{Scheme: "http", Host: address4}
 }
 
-// routed tells whether the machine has a route to the host. It sends nothing: that is how
-// datagram sockets connect.
-func routed(host string) bool {
-	conn, err := net.Dial("udp", host+":80")
-	if err != nil {
-		return false
+// toward lets calls go to either of the usual addresses, when none was configured.
+func toward(ctx context.Context, configured string) context.Context {
+	if configured != "" {
+		return ctx
 	}
-	_ = conn.Close()
-	return true
+	return imds.Either(ctx, address4, address6)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,6 +19,10 @@ import (
 
 // upcomingMaintenance is the reason of the one notice that is no more than advice.
 const upcomingMaintenance = "upcoming-maintenance"
+
+// proving is how long an attempt to get an identity token may take, which Google makes only when
+// it is asked for.
+const proving = 15 * time.Second
 
 // Kind describes the provider.
 func Kind() providers.Kind {
@@ -57,8 +62,9 @@ func newProvider(v providers.Values, d providers.Deps) providers.Provider {
 
 // probe asks for the root of the metadata server, which says whose it is.
 func probe(ctx context.Context, v providers.Values, d providers.Deps) error {
-	endpoint := endpointOf(v.Text("metadataEndpoint"))
-	request, err := http.NewRequestWithContext(imds.Once(ctx), http.MethodGet, endpoint.String()+"/", nil)
+	configured := v.Text("metadataEndpoint")
+	ctx = toward(imds.Once(ctx), configured)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpointOf(configured).String()+"/", nil)
 	if err != nil {
 		return fmt.Errorf("gcp: probe: %w", err)
 	}
@@ -114,7 +120,7 @@ func (p *Provider) Proof(ctx context.Context) (json.RawMessage, error) {
 		return nil, errors.New("gcp: proof: Identify comes first")
 	}
 	query := url.Values{"audience": {p.rootURL}, "format": {"full"}}
-	token, _, err := p.client.get(ctx, "instance/service-accounts/default/identity?"+query.Encode())
+	token, _, err := p.client.get(imds.Within(ctx, proving), "instance/service-accounts/default/identity?"+query.Encode())
 	if errors.Is(err, errNotThere) {
 		return nil, fmt.Errorf("gcp: proof: the instance has no service account, and worker-manager knows instances by the tokens of theirs: %w", err)
 	}

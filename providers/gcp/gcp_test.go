@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -319,5 +320,51 @@ func TestSilentServer(t *testing.T) {
 	defer cancel()
 	if _, err := provider(t, m.url).Identify(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSlowProof shows that signing may take longer than other calls.
+func TestSlowProof(t *testing.T) {
+	t.Parallel()
+	m := boot(t, usual, nil)
+	p := provider(t, m.url)
+	if _, err := p.Identify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fault := clouds.Fault{Kind: "slow", Path: "/computeMetadata/v1/instance/service-accounts/", Delay: 2200 * time.Millisecond}
+	if err := m.faults.Add(fault); err != nil {
+		t.Fatal(err)
+	}
+	before := m.calls.Load()
+	if _, err := p.Proof(t.Context()); err != nil || m.calls.Load() != before+1 {
+		t.Errorf("%v after %d calls", err, m.calls.Load()-before)
+	}
+}
+
+// TestWhereCallsGo checks that calls go to where the server was said to be, or to either of its usual
+// addresses.
+func TestWhereCallsGo(t *testing.T) {
+	for configured, want := range map[string][]string{
+		"":                    {"169.254.169.254", "[fd20:ce::254]"},
+		"metadata.test:80":    nil,
+		"http://10.0.0.1:80/": nil,
+	} {
+		var asked atomic.Int64
+		d := providers.Deps{Log: slog.New(slog.DiscardHandler), Metadata: transportFunc(func(r *http.Request) (*http.Response, error) {
+			asked.Add(1)
+			if got := imds.Hosts(r.Context()); !slices.Equal(got, want) {
+				t.Errorf("%q: either of %v, want %v", configured, got, want)
+			}
+			if host := strings.Trim(strings.TrimPrefix(configured, "http://"), "/"); host != "" && r.URL.Host != host {
+				t.Errorf("%q: asked %s", configured, r.URL.Host)
+			}
+			return nil, errors.New("nobody there")
+		})}
+		v := providers.NewValues(map[string]any{"metadataEndpoint": configured})
+		probed := gcp.Kind().Probe(t.Context(), v, d)
+		_, err := gcp.Kind().New(v, d).Identify(t.Context())
+		if probed == nil || err == nil || asked.Load() == 0 {
+			t.Errorf("%q: %v, %v after %d calls", configured, probed, err, asked.Load())
+		}
 	}
 }

@@ -63,6 +63,18 @@ func (i instance) taskcluster() (worker, error) {
 	if len(lacks) > 0 {
 		return worker{}, errors.New("the instance's attribute taskcluster lacks " + strings.Join(lacks, ", ") + expected)
 	}
+	for _, key := range []struct {
+		name, value string
+		check       func(string) error
+	}{
+		{"providerId", w.ProviderID, providers.CheckIdentifier},
+		{"workerPoolId", w.WorkerPoolID, providers.CheckPool},
+		{"workerGroup", w.WorkerGroup, providers.CheckIdentifier},
+	} {
+		if key.check(key.value) != nil { // its text repeats the value
+			return worker{}, errors.New("the instance's attribute taskcluster has a " + key.name + " that cannot be one" + expected)
+		}
+	}
 	if err := providers.CheckRootURL(w.RootURL); err != nil {
 		return worker{}, errors.New("the rootUrl in the instance's attribute taskcluster is wrong: " + err.Error())
 	}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,8 +44,17 @@ func hangs(r *http.Request, d time.Duration) {
 	}
 }
 
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // watchFor lets a provider watch for so long, and returns its notices and its log.
 func watchFor(t *testing.T, d time.Duration, s script) (notices []providers.Notice, log string) {
+	t.Helper()
+	return watchTransport(t, d, s)
+}
+
+func watchTransport(t *testing.T, d time.Duration, s http.RoundTripper) (notices []providers.Notice, log string) {
 	t.Helper()
 	var written bytes.Buffer
 	p := gcp.Kind().New(providers.NewValues(map[string]any{"metadataEndpoint": "127.0.0.1"}), providers.Deps{
@@ -83,7 +94,7 @@ func TestFailuresDoNotSpin(t *testing.T) {
 					calls++
 					return reply.status, reply.etag, reply.body
 				})
-				if len(notices) > 0 || calls > 110 || calls < 40 {
+				if len(notices) > 0 || calls > 500 || calls < 240 {
 					t.Errorf("%d calls in an hour, notices %v", calls, notices)
 				}
 				if n := strings.Count(log, "\n"); n < 1 || n > 3 {
@@ -92,6 +103,58 @@ func TestFailuresDoNotSpin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPreemptionAfterTrouble has a server that comes back after an hour, when only a few of the
+// 30 seconds of a preemption's notice may be lost.
+func TestPreemptionAfterTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var heard time.Duration
+		notices, _ := watchFor(t, time.Hour+30*time.Second, func(r *http.Request) (int, string, string) {
+			if time.Since(began) < time.Hour {
+				return 503, "", ""
+			}
+			if heard == 0 {
+				heard = time.Since(began) - time.Hour
+			} else {
+				hangs(r, time.Minute)
+			}
+			return 200, "e1", `{"preempted":"TRUE"}`
+		})
+		if len(notices) != 1 || heard > 15*time.Second {
+			t.Errorf("notices %v, heard after %v", notices, heard)
+		}
+	})
+}
+
+// TestRestlessMetadata has metadata of which something changes all the time.
+func TestRestlessMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		notices, log := watchFor(t, time.Minute, func(*http.Request) (int, string, string) {
+			calls++
+			return 200, fmt.Sprint("e", calls), `{"preempted":"FALSE","upcomingMaintenance":"NONE"}`
+		})
+		if len(notices) > 0 || log != "" || calls > 70 || calls < 50 {
+			t.Errorf("%d calls in a minute, notices %v, log %s", calls, notices, log)
+		}
+	})
+}
+
+// TestOneTroubleIsLoggedOnce has connections that are reset, each from a port of its own.
+func TestOneTroubleIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		port := 40000
+		_, log := watchTransport(t, 10*time.Minute, transportFunc(func(*http.Request) (*http.Response, error) {
+			port++
+			from := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: port}
+			return nil, &net.OpError{Op: "read", Net: "tcp", Source: from, Err: errors.New("connection reset by peer")}
+		}))
+		if n := strings.Count(log, "\n"); n != 1 {
+			t.Errorf("%d lines of log:\n%s", n, log)
+		}
+	})
 }
 
 // TestIdleCalls counts the calls while nothing happens.
@@ -194,7 +257,9 @@ func TestAttribute(t *testing.T) {
 		`{"taskcluster":"[\"hush\"]"}`:       "cannot be read",
 		`{"taskcluster":"{\"rootUrl\":1}"}`:  "cannot be read",
 		`{"taskcluster":"{\"hush\":\"a\"}"}`: "lacks rootUrl, providerId, workerPoolId, workerGroup;",
-		`{"taskcluster":"{\"rootUrl\":\"hush\",\"providerId\":\"p\",\"workerPoolId\":\"a/b\",\"workerGroup\":\"g\"}"}`: "rootUrl",
+		`{"taskcluster":"{\"rootUrl\":\"hush\",\"providerId\":\"p\",\"workerPoolId\":\"a/b\",\"workerGroup\":\"g\"}"}`:               "rootUrl",
+		`{"taskcluster":"{\"rootUrl\":\"https://tc\",\"providerId\":\"p\",\"workerPoolId\":\"hush\",\"workerGroup\":\"g\"}"}`:        "workerPoolId that cannot be one",
+		`{"taskcluster":"{\"rootUrl\":\"https://tc\",\"providerId\":\"p\",\"workerPoolId\":\"a/b\",\"workerGroup\":\"hush hush\"}"}`: "workerGroup that cannot be one",
 	} {
 		p := gcp.Kind().New(providers.NewValues(map[string]any{"metadataEndpoint": "127.0.0.1"}), providers.Deps{
 			Log: slog.New(slog.DiscardHandler), Metadata: script(func(*http.Request) (int, string, string) {

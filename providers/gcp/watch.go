@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -20,6 +22,12 @@ const (
 	// rarely is how often upcoming maintenance is asked for where the instance's metadata does
 	// not include it: it is announced an hour ahead or more.
 	rarely = 10 * time.Minute
+	// slowest is about the longest wait after calls that failed: a preemption is announced 30
+	// seconds ahead.
+	slowest = 10 * time.Second
+	// calm is the wait after more than a few looks, one after the other, that took less than it and
+	// brought no notice: something else in the metadata may change all the time.
+	calm, few = time.Second, 3
 )
 
 // watch is what a Provider has seen and told, from call to call of Watch. One GET hangs on all
@@ -40,10 +48,10 @@ type watch struct {
 }
 
 // Watch implements providers.Watcher. It goes on until a notice comes or ctx ends: calls that
-// fail are repeated after waits of up to a minute.
+// fail are repeated after waits of up to slowest.
 func (p *Provider) Watch(ctx context.Context) (providers.Notice, error) {
-	policy := retry.Policy{Initial: 100 * time.Millisecond, Factor: 2, Cap: time.Minute, Notify: p.failing}
-	for ctx.Err() == nil {
+	policy := retry.Policy{Initial: 100 * time.Millisecond, Factor: 2, Cap: slowest, Notify: p.failing}
+	for quick := 0; ctx.Err() == nil; {
 		if len(p.watch.pending) > 0 {
 			n := p.watch.pending[0]
 			p.watch.pending = p.watch.pending[1:]
@@ -53,11 +61,28 @@ func (p *Provider) Watch(ctx context.Context) (providers.Notice, error) {
 		if len(p.watch.pending) > 0 {
 			continue
 		}
+		began := time.Now()
 		if err := retry.Do(ctx, policy, p.look); err != nil {
-			return providers.Notice{}, err // ctx has ended
+			break // ctx has ended
+		}
+		if quick++; time.Since(began) >= calm {
+			quick = 0
+		}
+		if quick > few && len(p.watch.pending) == 0 {
+			pause(ctx, calm)
 		}
 	}
-	return providers.Notice{}, context.Cause(ctx)
+	return providers.Notice{}, fmt.Errorf("gcp: watch: %w", context.Cause(ctx))
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // errNoWait is a server that does not hold calls back: asking it at once again would not end.
@@ -102,9 +127,13 @@ func (p *Provider) ask(ctx context.Context) {
 
 // failing logs why calls fail, when that changes.
 func (p *Provider) failing(err error, _ time.Duration) {
-	if text := err.Error(); text != p.watch.trouble {
+	text := err.Error()
+	if op, ok := errors.AsType[*net.OpError](err); ok { // its text has another port at each call
+		text = fmt.Sprint(op.Op, ": ", op.Err)
+	}
+	if text != p.watch.trouble {
 		p.watch.trouble = text
-		p.log.Warn("notices of the instance's end cannot be read; trying again", "err", err)
+		p.log.Warn("notices of the instance's end cannot be read; trying again", "error", err)
 	}
 }
 

@@ -76,6 +76,7 @@ func TestLost(t *testing.T) {
 		"a cloud by name only":           {"ACME", "provider: {providerType: cloud}", ours, "default-hold"},
 		"a cloud":                        {"Cloud Inc.", "provider: {providerType: cloud}", clouds, "default-hold"},
 		"a file left in a cloud's image": {"Cloud Inc.", "provider: {file: left.hcl}", clouds, "default-hold"},
+		"forced, but wrong":              {"Cloud Inc.", "provider: {file: forced.hcl}", ours, "default-hold"},
 		"named static, on a cloud":       {"Cloud Inc.", "provider: {providerType: static, rootURL: 7}", ours, "default-hold"},
 		"a typo in the name, no cloud":   {"ACME", "provider: {providerType: amazon}", ours, "default-hold"},
 		"a typo in the name, a cloud":    {"Cloud Inc.", "provider: {providerType: amazon}", clouds, "default-hold"},
@@ -85,7 +86,7 @@ func TestLost(t *testing.T) {
 		"named static, with a rule too":  {"ACME", "provider: {providerType: static}\npolicy: {lost: {release: powerOff}}", policy.Rule{Release: policy.PowerOff, Exit: 1}, "default-hold"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := map[string]string{"vendor": c.vendor, "left.hcl": "provider \"static\" {}"}
+			files := map[string]string{"vendor": c.vendor, "left.hcl": "provider \"static\" {}", "forced.hcl": "provider \"static\" {\n force = true\n secret = env(\"NOBODY_SETS_THIS\")\n}"}
 			if c.text != "" {
 				files["runner.yml"] = c.text + "\nworker: {implementation: nothing}\n"
 			}

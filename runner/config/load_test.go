@@ -154,7 +154,7 @@ func load(t *testing.T) string {
 
 // showChanges says which of the newer keys differ from their defaults.
 func showChanges(b *strings.Builder, c config.Config) {
-	usual := policy.Defaults(policy.Place{Ephemeral: c.Place.Kind.Ephemeral, PowerOff: c.Place.PowerOff})
+	usual := policy.Defaults(policy.Place{Ephemeral: c.Place.Kind.Ephemeral})
 	for _, row := range policy.Rows() {
 		show(b, "policy "+string(row), c.Policy[row] != usual[row], fmt.Sprintf("%+v", c.Policy[row]))
 	}

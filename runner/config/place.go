@@ -74,10 +74,13 @@ func (l *loader) fromFile(b *block, path string, place Place, detected bool) Pla
 	}
 	l.report.note(note)
 	kindName, inner, ok := parseProviderFile(path, data, l.options.Host, l.secretKey, l.report)
+	kind, known := l.kind(kindName)
 	if !ok {
+		if known && inner.flag("force", false) { // whatever else is wrong: it is no file left in an image
+			place.Kind = kind
+		}
 		return place
 	}
-	kind, known := l.kind(kindName)
 	if !known {
 		inner.report.add(&Problem{path, inner.lineOf(""), "provider", "there is no provider " + kindName + "; known are " + l.names()})
 		return place

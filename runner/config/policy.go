@@ -31,7 +31,7 @@ func (l *loader) policy(b *block, place Place) (policy.Table, string) {
 }
 
 func defaults(place Place) policy.Table {
-	return policy.Defaults(policy.Place{Ephemeral: place.Kind.Ephemeral, PowerOff: place.PowerOff})
+	return policy.Defaults(policy.Place{Ephemeral: place.Kind.Ephemeral})
 }
 
 // rule reads one row.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -108,12 +109,17 @@ func (l *loader) explainMap(b *block, values map[string]any, path ...string) {
 // says that it is secret is hidden.
 func Shown(key string, value any) any {
 	name := strings.ToLower(key)
-	for _, part := range []string{"secret", "token", "password", "certificate", "credential"} {
+	name = strings.NewReplacer("_", "", "-", "").Replace(name)
+	for _, part := range []string{"secret", "token", "password", "passwd", "passphrase", "certificate", "credential", "privatekey", "apikey", "accesskey"} {
 		if strings.Contains(name, part) {
 			return hidden
 		}
 	}
 	switch v := value.(type) {
+	case string:
+		if u, err := url.Parse(v); err == nil && u.User != nil {
+			return hidden // somebody's name and password
+		}
 	case map[string]any:
 		shown := make(map[string]any, len(v))
 		for inner, value := range v {

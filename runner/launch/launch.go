@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/protocol"
@@ -37,7 +38,8 @@ type Worker struct {
 	cmd   *exec.Cmd
 	stdin *os.File
 	done  chan struct{}
-	end   End // valid when done is closed
+	once  sync.Once // of ended
+	end   End       // valid when done is closed
 }
 
 // End is how a worker's process ended.
@@ -54,6 +56,10 @@ const (
 	drainTime = time.Second
 	drainCap  = 10 * time.Second
 )
+
+// killTime is how long a worker that was killed may take to end. One that waits for a disk that
+// is gone takes for ever, and must not keep its runner from giving the machine back.
+const killTime = 30 * time.Second
 
 // Start starts a worker and welcomes it.
 func Start(c Command) (*Worker, error) {
@@ -97,18 +103,26 @@ func (w *Worker) run(c Command, theirs []io.Closer, stdout *os.File, started cha
 		started <- err
 		return
 	}
-	defer close(w.done)
 	release, err := bind(w.cmd, c.Ours)
 	if err != nil {
 		c.Log.Warn("the worker would outlive its runner", "error", err)
 	}
-	defer release()
 	started <- nil
-	w.wait(c, stdout)
+	end := w.wait(c, stdout)
+	release()
+	w.ended(end)
+}
+
+// ended says how the worker has ended; the first to say so counts.
+func (w *Worker) ended(end End) {
+	w.once.Do(func() {
+		w.end = end
+		close(w.done)
+	})
 }
 
 // wait waits for the end of the process and of its output.
-func (w *Worker) wait(c Command, stdout *os.File) {
+func (w *Worker) wait(c Command, stdout *os.File) End {
 	var readError error
 	read := make(chan struct{})
 	output := &output{file: stdout}
@@ -117,9 +131,9 @@ func (w *Worker) wait(c Command, stdout *os.File) {
 		readError = w.conn.Read(output, c.Handle, c.Text)
 	}()
 	err := w.cmd.Wait()
-	w.end = End{Code: w.cmd.ProcessState.ExitCode(), Text: w.cmd.ProcessState.String()}
+	end := End{Code: w.cmd.ProcessState.ExitCode(), Text: w.cmd.ProcessState.String()}
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-		w.end = End{Code: -1, Text: err.Error()}
+		end = End{Code: -1, Text: err.Error()}
 	}
 	_ = w.stdin.Close() // there is nobody who could miss anything
 	if err := output.drain(); err != nil {
@@ -129,13 +143,14 @@ func (w *Worker) wait(c Command, stdout *os.File) {
 			_ = stdout.Close()
 		case <-time.After(drainTime):
 		}
-		return
+		return end
 	}
 	<-read
 	if errors.Is(readError, os.ErrDeadlineExceeded) {
 		c.Log.Warn("the worker has ended, but something that it started holds its output open")
 	}
 	_ = stdout.Close()
+	return end
 }
 
 // Conn is the connection to the worker.
@@ -144,14 +159,15 @@ func (w *Worker) Conn() *protocol.Conn { return w.conn }
 // PID is the process's id.
 func (w *Worker) PID() int { return w.cmd.Process.Pid }
 
-// Done is closed when the worker's process has ended and its output has been read.
+// Done is closed when the worker's process has ended and its output has been read, or when it
+// was killed and does not end.
 func (w *Worker) Done() <-chan struct{} { return w.done }
 
 // End is how the process ended; call it after Done.
 func (w *Worker) End() End { return w.end }
 
 // Stop ends the worker: it asks for graceful termination without finishing tasks, waits for at
-// most grace, and kills the worker and its process group. It returns when the worker has ended.
+// most grace, and kills the worker and its process group. It returns when Done is closed.
 func (w *Worker) Stop(grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
@@ -160,8 +176,7 @@ func (w *Worker) Stop(grace time.Duration) {
 	case <-w.done:
 		return
 	case <-timer.C:
-		kill(w.cmd)
-		<-w.done
+		w.kill()
 		return
 	}
 	// Whoever does not read must not hold us up; Windows, which has no such deadline, has pipes
@@ -173,8 +188,17 @@ func (w *Worker) Stop(grace time.Duration) {
 	select {
 	case <-w.done:
 	case <-timer.C:
-		kill(w.cmd)
-		<-w.done
+		w.kill()
+	}
+}
+
+// kill kills the worker and its process group, and gives it up when it does not end of that.
+func (w *Worker) kill() {
+	kill(w.cmd)
+	select {
+	case <-w.done:
+	case <-time.After(killTime):
+		w.ended(End{Code: -1, Text: "killed, but it does not end"})
 	}
 }
 

@@ -84,7 +84,6 @@ type Table map[Row]Rule
 // Place is what counts of where the machine runs.
 type Place struct {
 	Ephemeral bool // made by worker-manager for this worker
-	PowerOff  bool // somebody's own machine, whose config allows to switch it off
 }
 
 const (

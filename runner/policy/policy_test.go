@@ -57,10 +57,6 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("ephemeral %v: %s", ephemeral, diff)
 		}
 	}
-	own := policy.Defaults(policy.Place{PowerOff: true}) // a permission, and no order
-	if diff := cmp.Diff(want[false], own); diff != "" {
-		t.Error(diff)
-	}
 }
 
 // TestNoRowIsForgotten: on a machine that worker-manager made, no row leaves it running; on

@@ -68,7 +68,7 @@ func (s *Session) renew(ctx context.Context, r tc.Registration) (next tc.Registr
 	left := r.Expires.Sub(retry.Wall())
 	over := left <= 0
 	policy := retry.Policy{
-		Initial: 5 * time.Second, Factor: 2, Cap: 5 * time.Minute, Jitter: 0.25,
+		Initial: 5 * time.Second, Factor: 2, Cap: time.Minute, Jitter: 0.25,
 		Total: max(left-latest, time.Nanosecond),
 		Notify: func(err error, wait time.Duration) {
 			s.log.Warn("could not renew credentials; trying again", "error", err, "in", wait.Round(time.Second))

@@ -90,25 +90,28 @@ func (s *service) issue(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError)
 		return
 	}
-	token, now := base64.URLEncoding.EncodeToString(b), s.clock()
+	token := base64.URLEncoding.EncodeToString(b)
+	s.remember(token, time.Duration(seconds)*time.Second)
+	send(w, seconds, token, "text/plain")
+}
+
+// remember makes a token good for so long, and forgets those that are not good any longer.
+func (s *service) remember(token string, life time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.clock()
 	for old, until := range s.tokens {
 		if !until.After(now) {
 			delete(s.tokens, old)
 		}
 	}
-	s.tokens[token] = now.Add(time.Duration(seconds) * time.Second)
-	send(w, seconds, token, "text/plain")
+	s.tokens[token] = now.Add(life)
 }
 
 // answer answers a GET with a good token.
 func (s *service) answer(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := s.tokens[r.Header.Get(tokenHeader)].Sub(s.clock())
 	path, latest := strings.CutPrefix(r.URL.Path, "/latest/")
-	switch text, ok := s.lookup(path); {
+	switch left, text, ok := s.lookup(r.Header.Get(tokenHeader), path); {
 	case left <= 0:
 		fail(w, http.StatusUnauthorized)
 	case path == "api/token":
@@ -122,12 +125,15 @@ func (s *service) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lookup is what is at a path below /latest/. The caller holds the lock.
-func (s *service) lookup(path string) (string, bool) {
-	if text, ok := s.fixed[path]; ok {
-		return text, true
+// lookup is how long the token is still good, and what is at a path below /latest/.
+func (s *service) lookup(token, path string) (left time.Duration, text string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left = s.tokens[token].Sub(s.clock())
+	if text, ok = s.fixed[path]; !ok {
+		text, ok = s.events.lookup(strings.TrimPrefix(path, "meta-data/"))
 	}
-	return s.events.lookup(strings.TrimPrefix(path, "meta-data/"))
+	return left, text, ok
 }
 
 func send(w http.ResponseWriter, ttl int, text, kind string) {

@@ -123,6 +123,7 @@ func (h *Host) Boot(ctx context.Context, k clouds.Key, c clouds.Cloud, record []
 	h.machines[k] = m
 	ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.wg.Go(func() {
+		defer m.cancel()
 		m.live(ctx)
 		h.mu.Lock()
 		defer h.mu.Unlock()
