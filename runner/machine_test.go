@@ -44,6 +44,7 @@ type bench struct {
 	mu       sync.Mutex
 	log      bytes.Buffer
 	poweroff int
+	proves   func(providers.Kind) bool
 	reboots  int
 }
 
@@ -96,6 +97,7 @@ func (b *bench) deps() runner.Deps {
 		BootTime: func() (time.Time, error) { return time.Now().Add(-time.Hour), nil },
 		BootID:   func() (string, error) { return "this-boot", nil },
 		PowerOff: func(ctx context.Context) error { b.poweroff++; return ctx.Err() },
+		Proves:   b.proves,
 		Reboot:   func(ctx context.Context) error { b.reboots++; return ctx.Err() },
 		Patience: 2 * time.Second, Fallback: 200 * time.Millisecond, Grace: 20 * time.Second,
 	}

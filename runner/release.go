@@ -99,8 +99,19 @@ func (r *runner) release(ctx context.Context, m *machine, how policy.Release) er
 		return r.release(ctx, m, policy.PowerOff) // the file may have come meanwhile
 	case policy.PowerOff, policy.Keep:
 	}
+	if !r.proved() {
+		r.log.Error("the machine is left on: neither its firmware nor a metadata service says that it is a cloud's", "provider", r.config.Place.Kind.Name)
+		return nil
+	}
 	r.log.Warn("switching the machine off")
 	return r.act(ctx, "switch the machine off", r.deps.PowerOff)
+}
+
+// proved tells whether the machine is what the config takes it for. Whoever describes a machine
+// of somebody's own knows which one that is.
+func (r *runner) proved() bool {
+	kind := r.config.Place.Kind
+	return !kind.Ephemeral || r.answered || (r.deps.Proves != nil && r.deps.Proves(kind))
 }
 
 // remove has worker-manager remove the worker, and tells whether it does.

@@ -59,6 +59,7 @@ func newDesk(t *testing.T, ephemeral bool) *desk {
 		LastLines: func() []string { return []string{"the last line says token-0"} },
 		Random:    func() float64 { return 0 },
 	})
+	d.answered = true // as after Identify
 	t.Cleanup(d.ours.wait)
 	d.client = tc.New("https://tc.example.com", &http.Client{Transport: d}, retry.API())
 	d.identity = providers.Identity{WorkerPoolID: "proj/linux", WorkerGroup: "g", WorkerID: "w"}

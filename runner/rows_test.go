@@ -63,8 +63,12 @@ func TestAStartThatFails(t *testing.T) {
 		removed, off, say int // removals, power-offs, reports
 		want              string
 	}{
-		"it leaves already":  {func(b *bench) { b.identify(fmt.Errorf("spot: %w", providers.ErrLeaving)) }, 0, 1, 0, "about to be taken away"},
-		"nobody knows it":    {func(b *bench) { b.identify(errors.New("no metadata")) }, 0, 1, 0, "no metadata"},
+		"it leaves already": {func(b *bench) { b.identify(fmt.Errorf("spot: %w", providers.ErrLeaving)) }, 0, 1, 0, "about to be taken away"},
+		"nobody knows it":   {func(b *bench) { b.identify(errors.New("no metadata")) }, 0, 0, 0, "no metadata"},
+		"its firmware does": {func(b *bench) {
+			b.identify(errors.New("no metadata"))
+			b.proves = func(providers.Kind) bool { return true }
+		}, 0, 1, 0, "no metadata"},
 		"it is refused":      {func(b *bench) { b.value("staticSecret", "wrong-secret-wrong-secret-wrong-secret-wrong") }, 0, 1, 0, "could not register worker"},
 		"bad config of pool": {func(b *bench) { b.poolConfig(`{"workerConfig":{"genericWorker":{"config":7}}}`) }, 1, 0, 1, "config"},
 		"files fail": {func(b *bench) {

@@ -37,6 +37,10 @@ type Deps struct {
 	// PowerOff switches the machine off, and Reboot boots it again: the only commands that can
 	// do so. They are repeated when they fail.
 	PowerOff, Reboot func(context.Context) error
+	// Proves tells whether the firmware says that the machine is of the kind; nil when nobody
+	// knows. A cloud's machine that neither its firmware nor its metadata service vouches for is
+	// never switched off: somebody tries the config on a computer of their own.
+	Proves func(providers.Kind) bool
 	// Patience is how long calls to a deployment that does not answer are repeated, Fallback
 	// how long they are when there is saved state to go on with.
 	Patience, Fallback time.Duration
@@ -72,6 +76,7 @@ type runner struct {
 	board    *board
 	tell     *teller
 	reported atomic.Bool // our own failure
+	answered bool        // the place itself has said that this is one of its machines
 }
 
 func newRunner(ctx context.Context, c config.Config, d Deps) *runner {
@@ -111,6 +116,7 @@ func (r *runner) prepare(ctx context.Context, p providers.Provider) (*machine, e
 		r.identity, err = p.Identify(ctx)
 		return err
 	})
+	r.answered = err == nil || errors.Is(err, providers.ErrLeaving)
 	if errors.Is(err, providers.ErrLeaving) {
 		r.log.Error("the place takes this machine away already; it does not register")
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -54,14 +55,16 @@ func (r *runner) settle(ctx context.Context, m *machine, e ending) error {
 		r.complain(ctx, m, e)
 	}
 	rule := r.plan(e)
+	if e.row == policy.Stopped && m == nil {
+		rule.Release = policy.Keep // whoever stops a start goes on with the machine
+	}
 	r.log.Info("the work has ended", "row", e.row, "release", rule.Release, "exit", rule.Exit)
 	r.hold(ctx, rule)
 	if err := r.release(ctx, m, rule.Release); err != nil {
 		r.board.failed(err)
 		r.log.Error("the machine could not be released", "error", err)
-		if rule.Exit == 0 {
-			return err
-		}
+		rule.Exit = cmp.Or(rule.Exit, 1)
+		e.err = cmp.Or(e.err, err)
 	}
 	if rule.Exit == 0 {
 		return nil

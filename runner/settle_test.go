@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/control"
 	"github.com/workerkit/workerkit/runner/launch"
@@ -92,9 +93,14 @@ func TestAMachineThatCannotBeRemovedIsSwitchedOff(t *testing.T) {
 		code   int
 		most   time.Duration
 	}{
-		"nobody answers":   {func(d *desk) { d.refuses["remove"] = nowhere }, "off", 0, time.Minute},
-		"refused":          {func(d *desk) { d.refuses["remove"] = refused }, "off", 0, time.Second},
-		"never registered": {func(d *desk) { d.machine = nil }, "off", 0, time.Second},
+		"nobody answers":    {func(d *desk) { d.refuses["remove"] = nowhere }, "off", 0, time.Minute},
+		"refused":           {func(d *desk) { d.refuses["remove"] = refused }, "off", 0, time.Second},
+		"never registered":  {func(d *desk) { d.machine = nil }, "off", 0, time.Second},
+		"nothing proves it": {func(d *desk) { d.machine, d.answered = nil, false }, "", 0, time.Second},
+		"the firmware proves it": {func(d *desk) {
+			d.machine, d.answered = nil, false
+			d.deps.Proves = func(k providers.Kind) bool { return k.Name == "cloud" }
+		}, "off", 0, time.Second},
 		"not even that": {func(d *desk) {
 			d.machine = nil
 			d.deps.PowerOff = func(context.Context) error { return errors.New("no such program") }
@@ -118,7 +124,7 @@ func TestAMachineThatCannotBeRemovedIsSwitchedOff(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel() // as after a signal
 				begin := time.Now()
-				err := d.settle(ctx, d.machine, ending{row: policy.Stopped})
+				err := d.settle(ctx, d.machine, ending{row: policy.Finished})
 				if d.acts() != c.acts || ExitCode(err) != c.code {
 					t.Errorf("did %q, %v", d.acts(), err)
 				}
@@ -372,4 +378,17 @@ func TestLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAStopBeforeTheRegistration: whoever stops a start goes on with the machine.
+func TestAStopBeforeTheRegistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, true)
+		if err := d.settle(t.Context(), nil, ending{row: policy.Stopped}); err != nil || d.acts() != "" {
+			t.Errorf("did %q, %v", d.acts(), err)
+		}
+		if err := d.settle(t.Context(), d.machine, ending{row: policy.Stopped}); err != nil || d.acts() != "remove" {
+			t.Errorf("registered: did %q, %v", d.acts(), err)
+		}
+	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/workerkit/workerkit/worker/config"
 )
 
-// checkConfig is the command "check-config": it reads a configuration as run would, and says
+// checkConfig is the command "check": it reads a configuration as run would, and says
 // what is wrong with it. What a runner adds to it at each start may be missing.
 func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
 	path := flags.String("config", "generic-worker.config", "")

@@ -29,7 +29,7 @@ func TestCheckConfig(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			code, stdout, stderr := call(&off{}, "check-config", "--config", path)
+			code, stdout, stderr := call(&off{}, "check", "--config", path)
 			if code != c.code || !strings.Contains(stderr, c.stderr) || (code == 0) != (stdout == path+" is fine\n") {
 				t.Errorf("code %d\nstdout %s\nstderr %s", code, stdout, stderr)
 			}
@@ -41,7 +41,7 @@ func TestCheckConfig(t *testing.T) {
 			}
 		})
 	}
-	if code, _, stderr := call(&off{}, "check-config", "--config", "nothing"); code != exitUnreadable || !strings.Contains(stderr, "nothing") {
+	if code, _, stderr := call(&off{}, "check", "--config", "nothing"); code != exitUnreadable || !strings.Contains(stderr, "nothing") {
 		t.Errorf("code %d, %s", code, stderr)
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 const usage = `Usage:
   generic-worker run [--config FILE] [--with-worker-runner] [--worker-runner-protocol-pipe PIPE]
-  generic-worker check-config [--config FILE]
+  generic-worker check [--config FILE]
   generic-worker show-payload-schema
   generic-worker new-ed25519-keypair --file FILE
   generic-worker status
@@ -69,7 +69,7 @@ func command(args []string, stdout, stderr io.Writer, off func(why string) error
 		return 0
 	case "run":
 		return runCommand(flags, args, stdout, stderr, off)
-	case "check-config":
+	case "check":
 		return checkConfig(flags, args[2:], stdout, stderr)
 	case "show-payload-schema":
 		return showSchema(stdout, stderr)

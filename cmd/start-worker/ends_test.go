@@ -50,7 +50,11 @@ func bootCloud(t *testing.T, script string, more, workerConfig map[string]any) *
 		}
 		return path
 	}
-	runner := map[string]any{"policy": map[string]any{"holdFile": filepath.Join(r.dir, "hold"), "crashed": map[string]any{"restarts": 2, "backOff": "20ms"}}}
+	policy := map[string]any{"holdFile": filepath.Join(r.dir, "hold"), "crashed": map[string]any{"restarts": 2, "backOff": "20ms"}}
+	if strings.HasPrefix(script, "mute") {
+		policy["helloWithin"] = "500ms"
+	}
+	runner := map[string]any{"policy": policy}
 	maps.Copy(runner, more)
 	r.deployment = localtest.Start(t, localtest.Clouds(map[string]clouds.Cloud{"ec2": ec2.New(rand.Reader)}, machines.Options{
 		StartWorker: program("start-worker"), GenericWorker: program("fake-worker"),
@@ -164,6 +168,7 @@ func TestRowsOnACloud(t *testing.T) {
 		{"say:up exit:82", "1", 1, 1, 1},
 		{"say:up exit:69", "1", 3, 1, 1},
 		{"say:up die", "1", 3, 1, 1},
+		{"mute say:up", "1", 3, 1, 1}, // no hello in time
 		{"say:up exit:71", "1", 1, 1, 0},
 	} {
 		t.Run(c.script, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"strings"
 )
 
 // powerOff switches this machine off.
@@ -26,7 +27,7 @@ func reboot(ctx context.Context) error { return shutdown(ctx, "-r") }
 
 func shutdown(ctx context.Context, how string) error {
 	if out, err := exec.CommandContext(ctx, "shutdown", how, "now").CombinedOutput(); err != nil {
-		return fmt.Errorf("shutdown %s now: %w: %s", how, err, out)
+		return fmt.Errorf("shutdown %s now: %w: %s", how, err, strings.Join(strings.Fields(string(out)), " "))
 	}
 	return nil
 }

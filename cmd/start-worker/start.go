@@ -16,6 +16,7 @@ import (
 	"github.com/workerkit/workerkit/internal/imds"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/control"
@@ -64,7 +65,10 @@ func (p program) start(path string) int {
 		err = runner.Lost(ctx, rule, hold, err, d)
 		return max(1, runner.ExitCode(err))
 	}
-	if err = runner.Run(ctx, c, d); err != nil {
+	err = runner.Run(ctx, c, d)
+	if told := new(runner.WorkerError); errors.As(err, &told) {
+		log.Info("start-worker ends", "exit", told.ExitCode(), "row", told.Row)
+	} else if err != nil {
 		log.Error("start-worker ends", "error", err)
 	}
 	return runner.ExitCode(err)
@@ -86,19 +90,23 @@ func taken(ctx context.Context, socket string) bool {
 // out.
 func (p program) deps(c config.Config, log *slog.Logger) runner.Deps {
 	d := runner.Deps{
-		Log:         log,
-		HTTP:        tc.NewHTTP(),
-		Metadata:    imds.New(metadataPolicy(log)),
-		Stdout:      p.stdout,
-		Stderr:      p.stderr,
-		BootTime:    hostfacts.BootTime,
-		BootID:      hostfacts.BootID,
-		PowerOff:    powerOff,
-		Reboot:      reboot,
+		Log:      log,
+		HTTP:     tc.NewHTTP(),
+		Metadata: imds.New(metadataPolicy(log)),
+		Stdout:   p.stdout,
+		Stderr:   p.stderr,
+		BootTime: hostfacts.BootTime,
+		BootID:   hostfacts.BootID,
+		PowerOff: powerOff,
+		Reboot:   reboot,
+		Proves: func(kind providers.Kind) bool {
+			proved, ok := config.Cloud(kinds(), p.host.facts())
+			return ok && proved.Name == kind.Name
+		},
 		Patience:    15 * time.Minute,
 		Fallback:    time.Minute,
 		Grace:       time.Minute,
-		HelloWithin: 2 * time.Minute,
+		HelloWithin: c.HelloWithin,
 		RebootGrace: 2 * time.Minute,
 	}
 	if c.ControlSocket != "" {
