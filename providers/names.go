@@ -65,6 +65,18 @@ func CheckRootURL(text string) error {
 	return nil
 }
 
+// CheckEndpoint refuses what cannot be where a metadata service is. None of them speaks TLS.
+func CheckEndpoint(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		return errors.New("it must be a URL such as http://169.254.169.254")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("it must have nothing but http://, a host and perhaps a port")
+	}
+	return nil
+}
+
 // TrimRootURL removes slashes from the end of a root URL.
 func TrimRootURL(text string) string { return strings.TrimRight(text, "/") }
 

@@ -23,6 +23,9 @@ func TestChecks(t *testing.T) {
 		{"root URL", providers.CheckRootURL, []string{"https://tc.example.com", "http://127.0.0.1:80/"}, map[string]string{
 			"": "https://", "tc.example.com": "https://", "ftp://x": "https://", "https://u:p@tc.example.com": "nothing but", "https://x?y": "nothing but", "http://[::1": "https://",
 		}},
+		{"endpoint", providers.CheckEndpoint, []string{"http://169.254.169.254", "http://[fd00:ec2::254]", "http://127.0.0.1:80/"}, map[string]string{
+			"": "http://169", "::": "http://169", "169.254.169.254": "http://169", "https://x": "http://169", "http://x/latest": "http://169", "http://u:p@x": "nothing but", "http://x?y": "nothing but",
+		}},
 		{"secret", providers.CheckStaticSecret, []string{strings.Repeat("aA0_-", 9)[:44]}, map[string]string{
 			"short": "is 5 characters", strings.Repeat("+", 44): "44 letters",
 		}},

@@ -37,7 +37,7 @@ func (p program) check(ctx context.Context, args []string) int {
 		return code
 	}
 	if path == "" {
-		return p.misused("check: which CONFIG?")
+		return p.misused("check", "which CONFIG?")
 	}
 	c, warnings, err := config.Load(ctx, path, p.options(asking()))
 	var asked bool
@@ -77,7 +77,7 @@ func (p program) checkWorker(ctx context.Context, path string, c config.Config) 
 	defer remove()
 	ctx, done := context.WithTimeout(ctx, 30*time.Second)
 	defer done()
-	cmd := exec.CommandContext(ctx, c.Worker.Path, "check-config", "--config", file)
+	cmd := exec.CommandContext(ctx, c.Worker.Path, "check", "--config", file)
 	cmd.WaitDelay = time.Second
 	var said strings.Builder
 	cmd.Stderr = &said

@@ -19,7 +19,7 @@ const answerWithin = 10 * time.Second
 // client finds the socket: by a flag, in a config, or at the usual place. Without a client the
 // program ends with code.
 func (p program) client(flags *flag.FlagSet, args []string) (c *control.Client, code int) {
-	socket := flags.String("socket", "", "")
+	socket := flags.String("socket", "", "ask at this `PATH`, not at that of CONFIG")
 	path, code, ok := p.arguments(flags, args)
 	if !ok {
 		return nil, code
@@ -48,7 +48,7 @@ func (p program) failed(err error) int {
 // status says how the start-worker of this machine is.
 func (p program) status(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("status", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "")
+	asJSON := flags.Bool("json", false, "print it for programs")
 	client, code := p.client(flags, args)
 	if client == nil {
 		return code
@@ -96,7 +96,11 @@ func (p program) show(s control.Status) {
 		line("restarts", fmt.Sprint(s.Restarts))
 	}
 	for _, n := range s.Notices {
-		parts := []string{n.Reason, n.Resource, "heard " + at(n.Heard)}
+		parts := []string{n.Reason}
+		if n.Resource != "" {
+			parts = append(parts, n.Resource)
+		}
+		parts = append(parts, "heard "+at(n.Heard))
 		if !n.Deadline.IsZero() {
 			parts = append(parts, "due "+at(n.Deadline))
 		}
@@ -116,20 +120,25 @@ func (p program) show(s control.Status) {
 // drain asks the start-worker of this machine to end its work.
 func (p program) drain(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("drain", flag.ContinueOnError)
-	now := flags.Bool("now", false, "")
+	now := flags.Bool("now", false, "end at once; the queue gives the tasks to others")
 	client, code := p.client(flags, args)
 	if client == nil {
 		return code
 	}
 	ctx, done := context.WithTimeout(ctx, answerWithin)
 	defer done()
-	if err := client.Drain(ctx, !*now); err != nil {
+	asked, err := client.Drain(ctx, !*now)
+	if err != nil {
 		return p.failed(err)
 	}
+	what := "finish its tasks and end"
 	if *now {
-		fmt.Fprintln(p.stdout, "the worker was asked to end at once")
+		what = "end at once"
+	}
+	if asked {
+		fmt.Fprintln(p.stdout, "the worker was asked to "+what)
 	} else {
-		fmt.Fprintln(p.stdout, "the worker was asked to finish its tasks and end")
+		fmt.Fprintf(p.stdout, "the order stands: the worker, which has not said hello yet, is asked to %s as soon as it can hear\n", what)
 	}
 	return 0
 }

@@ -18,7 +18,7 @@ import (
 // doctor looks at the machine and says what is in the way of work.
 func (p program) doctor(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "")
+	asJSON := flags.Bool("json", false, "print it for programs")
 	path, code, ok := p.arguments(flags, args)
 	if !ok {
 		return code
@@ -28,24 +28,29 @@ func (p program) doctor(ctx context.Context, args []string) int {
 	patient := doctor.Patient{ConfigPath: path}
 	if path == "" {
 		patient.Config.ControlSocket = o.ControlSocket
-		patient.Config.Place, patient.Problem = config.Detect(ctx, o)
+		place, err := config.Detect(ctx, o)
+		patient.Config.Place, patient.Problems = place, each(err)
 	} else {
-		patient.Config, patient.Warnings, patient.Problem = config.Load(ctx, path, o)
+		c, warnings, err := config.Load(ctx, path, o)
+		patient.Config, patient.Warnings, patient.Problems = c, warnings, each(err)
 	}
 	client, err := tc.NewHTTPWith(tc.HTTPOptions{CAFile: patient.Config.CAFile})
-	if err != nil { // which is a problem of the config already
-		client = tc.NewHTTP()
+	if err != nil {
+		client, patient.Trust = tc.NewHTTP(), err
 	}
 	findings := doctor.Run(ctx, patient, doctor.Deps{
 		Log: deps.Log, HTTP: client, Metadata: deps.Metadata, Proxy: http.ProxyFromEnvironment,
 		Lookup: net.DefaultResolver.LookupHost, Getenv: os.Getenv, Now: time.Now, Free: doctor.Free,
+		Ask: func(ctx context.Context) (bool, error) { return p.checkWorker(ctx, path, patient.Config) },
 	})
 	if *asJSON {
-		err = p.json(findings)
+		if err := p.json(findings); err != nil {
+			return p.failed(err)
+		}
 	} else {
 		p.findings(findings)
 	}
-	if err != nil || !doctor.Healthy(findings) {
+	if !doctor.Healthy(findings) {
 		return 1
 	}
 	return 0

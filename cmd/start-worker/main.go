@@ -20,27 +20,6 @@ import (
 	"github.com/workerkit/workerkit/runner/config"
 )
 
-const usage = `Usage:
-  start-worker CONFIG
-  start-worker check CONFIG
-  start-worker doctor [--json] [CONFIG]
-  start-worker print-config [--json] CONFIG
-  start-worker status [--json] [--socket PATH] [CONFIG]
-  start-worker drain [--now] [--socket PATH] [CONFIG]
-  start-worker --version | --short-version | --help
-
-start-worker finds out who this machine is, registers it with worker-manager, and
-starts and looks after the worker that the runner config CONFIG (YAML) names.
-Logs go to standard error.
-
-check         says all that is wrong with a config; registers nothing
-doctor        looks at the machine, its network and its programs, and says what to do
-print-config  shows the config that counts, and where each key comes from
-status        says how the start-worker that runs here is
-drain         lets its worker finish its tasks and end; with --now, end at once
-A config that has the name of a command is reached as ./check.
-`
-
 func main() { os.Exit(run(thisHost(), os.Args[1:], os.Stdout, os.Stderr)) }
 
 // host is the machine that the program runs on.
@@ -64,14 +43,18 @@ type program struct {
 
 // command is one command; it returns the exit code.
 type command struct {
-	name string
-	run  func(p program, ctx context.Context, args []string) int
+	name, arguments, summary string
+
+	run func(p program, ctx context.Context, args []string) int
 }
 
 func commands() []command {
 	return []command{
-		{"check", program.check}, {"doctor", program.doctor}, {"print-config", program.printConfig},
-		{"status", program.status}, {"drain", program.drain},
+		{"check", "CONFIG", "says all that is wrong with a config; registers nothing", program.check},
+		{"doctor", "[--json] [CONFIG]", "looks at the machine, its network and its programs, and says what to do", program.doctor},
+		{"print-config", "[--json] CONFIG", "shows the config that counts, and where each key comes from", program.printConfig},
+		{"status", "[--json] [--socket PATH] [CONFIG]", "says how the start-worker that runs here is", program.status},
+		{"drain", "[--now] [--socket PATH] [CONFIG]", "lets its worker finish its tasks and end; with --now, end at once", program.drain},
 	}
 }
 
@@ -79,7 +62,8 @@ func commands() []command {
 func run(h host, args []string, stdout, stderr io.Writer) int {
 	p := program{h, stdout, stderr}
 	if len(args) == 0 || args[0] == "" {
-		return p.misused("")
+		writeHelp(stderr)
+		return 1
 	}
 	switch args[0] {
 	case "--version":
@@ -89,7 +73,7 @@ func run(h host, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, version.String())
 		return 0
 	case "--help", "-h", "help":
-		fmt.Fprint(stdout, usage)
+		writeHelp(stdout)
 		return 0
 	}
 	all := commands()
@@ -98,11 +82,9 @@ func run(h host, args []string, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case args[0][0] == '-':
-		return p.misused("there is no option " + args[0])
-	case len(args) > 1:
-		return p.misused(unknownCommand(args[0]))
-	case misspelt(args[0]):
-		return p.misused(unknownCommand(args[0]))
+		return p.misused("", "there is no option "+args[0])
+	case len(args) > 1 || misspelt(args[0]):
+		return p.misused("", unknownCommand(args[0]))
 	}
 	return p.start(args[0])
 }
@@ -131,15 +113,6 @@ func unknownCommand(name string) string {
 	return text
 }
 
-// misused says how the program is used.
-func (p program) misused(why string) int {
-	if why != "" {
-		fmt.Fprintf(p.stderr, "start-worker: %s\n", why)
-	}
-	fmt.Fprint(p.stderr, usage)
-	return 1
-}
-
 // arguments reads the flags of a command, wherever they stand, and at most one more argument.
 // Unless ok the program ends with code.
 func (p program) arguments(flags *flag.FlagSet, args []string) (path string, code int, ok bool) {
@@ -147,16 +120,16 @@ func (p program) arguments(flags *flag.FlagSet, args []string) (path string, cod
 	for {
 		if err := flags.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				fmt.Fprint(p.stdout, usage)
+				writeHelpOf(p.stdout, flags)
 				return "", 0, false
 			}
-			return "", p.misused(flags.Name() + ": " + err.Error()), false
+			return "", p.misused(flags.Name(), wrongFlag(flags, err)), false
 		}
 		if flags.NArg() == 0 {
 			return path, 0, true
 		}
 		if path != "" {
-			return "", p.misused(flags.Name() + ": there is one CONFIG, not " + path + " and " + flags.Arg(0)), false
+			return "", p.misused(flags.Name(), "there is one CONFIG, not "+path+" and "+flags.Arg(0)), false
 		}
 		path, args = flags.Arg(0), flags.Args()[1:]
 	}

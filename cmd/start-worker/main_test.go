@@ -65,7 +65,7 @@ func ourWorker() {
 	}
 	path := os.Args[3]
 	data, err := os.ReadFile(path)
-	if err != nil || strings.Join(os.Args[1:3], " ") != "check-config --config" {
+	if err != nil || strings.Join(os.Args[1:3], " ") != "check --config" {
 		os.Exit(1)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

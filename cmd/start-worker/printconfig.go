@@ -17,13 +17,13 @@ import (
 // printConfig shows the config that counts, each key with where it comes from.
 func (p program) printConfig(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("print-config", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "")
+	asJSON := flags.Bool("json", false, "print it for programs")
 	path, code, ok := p.arguments(flags, args)
 	if !ok {
 		return code
 	}
 	if path == "" {
-		return p.misused("print-config: which CONFIG?")
+		return p.misused("print-config", "which CONFIG?")
 	}
 	c, warnings, err := config.Load(ctx, path, p.options(asking()))
 	for _, w := range warnings {

@@ -43,12 +43,13 @@ func (w *Worker) setData(d cloudData) error {
 	return nil
 }
 
-// ValidateConfig implements Provider.
+// ValidateConfig implements Provider. The cloud comes first: it names all that is missing.
 func (c cloud) ValidateConfig(config json.RawMessage) error {
-	if _, err := decodeCloudConfig(config); err != nil {
+	if err := c.Cloud.ValidateConfig(config); err != nil {
 		return err
 	}
-	return c.Cloud.ValidateConfig(config)
+	_, err := decodeCloudConfig(config)
+	return err
 }
 
 // Register implements Provider: a machine registers once in its life.

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +31,7 @@ func Kind() providers.Kind {
 		Fields: []providers.Field{
 			{
 				Name: "metadataEndpoint", HCL: "metadata_endpoint", Optional: true,
-				Env: "AWS_EC2_METADATA_SERVICE_ENDPOINT", Check: checkEndpoint,
+				Env: "AWS_EC2_METADATA_SERVICE_ENDPOINT", Check: providers.CheckEndpoint,
 			},
 			{
 				Name: "metadataEndpointMode", HCL: "metadata_endpoint_mode", Optional: true,
@@ -53,14 +52,6 @@ func matches(f providers.Facts) bool {
 	const maker = "Amazon EC2"
 	return f.Vendor == maker || f.BIOSVendor == maker ||
 		(f.BIOSVendor == "Xen" && strings.HasSuffix(f.BIOSVersion, ".amazon"))
-}
-
-func checkEndpoint(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
-		return errors.New("it must be a URL such as http://169.254.169.254")
-	}
-	return nil
 }
 
 func checkMode(text string) error {

@@ -39,7 +39,7 @@ func Kind() providers.Kind {
 		Fields: []providers.Field{
 			{
 				Name: endpointField, HCL: "metadata_endpoint", Env: "AZURE_METADATA_ENDPOINT",
-				Default: defaultEndpoint, Optional: true, Check: providers.CheckRootURL,
+				Default: defaultEndpoint, Optional: true, Check: providers.CheckEndpoint,
 			},
 			{Name: acknowledgeField, HCL: "acknowledge_events", Type: providers.Flag, Optional: true},
 		},

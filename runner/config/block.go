@@ -17,11 +17,17 @@ type block struct {
 	file   string
 	path   string           // of the block itself: "provider"; "" at the top
 	lineOf func(string) int // of a key by its path
+	// plain tells whether the text of a key, by its path, stands without quotes; nil where none
+	// can.
+	plain  func(string) bool
 	values map[string]any
 	used   map[string]bool
 	blocks map[string]*block // made by object
 	void   bool              // the block itself is missing or wrong, which has been reported
 }
+
+// broken is the value of a key whose value could not be found out, which has been reported.
+type broken struct{}
 
 type need bool
 
@@ -51,6 +57,7 @@ func (b *block) get(name string, n need) (any, bool) {
 	b.used[name] = true
 	value, there := b.values[name]
 	switch {
+	case value == broken{}:
 	case value != nil:
 		return value, true
 	case b.void:
@@ -88,25 +95,35 @@ func (b *block) text(name string, n need) string {
 	return s
 }
 
-// flag reads a bool; yes, no, on and off count as well, as they do in older YAML.
+// flag reads a bool.
 func (b *block) flag(name string, fallback bool) bool {
 	value, ok := b.get(name, optional)
 	if !ok {
 		return fallback
 	}
-	switch v := value.(type) {
-	case bool:
-		return v
-	case string:
-		if slices.Contains([]string{"yes", "on"}, strings.ToLower(v)) {
-			return true
-		}
-		if slices.Contains([]string{"no", "off"}, strings.ToLower(v)) {
-			return false
-		}
+	on, ok := b.truth(name)
+	if !ok {
+		b.problem(name, "must be true or false, but is %s", describe(value))
+		return fallback
 	}
-	b.problem(name, "must be true or false, but is %s", describe(value))
-	return fallback
+	return on
+}
+
+// truth is the value of a key that is a bool; yes, no, on and off without quotes count as well,
+// as they do in older YAML.
+func (b *block) truth(name string) (on, ok bool) {
+	switch v := b.values[name].(type) {
+	case bool:
+		return v, true
+	case string:
+		if b.plain == nil || !b.plain(b.key(name)) {
+			return false, false
+		}
+		v = strings.ToLower(v)
+		on = v == "yes" || v == "on"
+		return on, on || v == "no" || v == "off"
+	}
+	return false, false
 }
 
 // object reads a map as a block; an absent one is empty. Asking again gives the same block.
@@ -114,7 +131,7 @@ func (b *block) object(name string, n need) *block {
 	if known, ok := b.blocks[name]; ok {
 		return known
 	}
-	inner := &block{report: b.report, file: b.file, path: b.key(name), lineOf: b.lineOf, used: map[string]bool{}}
+	inner := &block{report: b.report, file: b.file, path: b.key(name), lineOf: b.lineOf, plain: b.plain, used: map[string]bool{}}
 	value, ok := b.get(name, n)
 	if ok {
 		if inner.values, ok = value.(map[string]any); !ok {

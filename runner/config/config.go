@@ -32,6 +32,8 @@ type Config struct {
 	Policy policy.Table
 	// HoldFile is a file that stops every removal, power-off and reboot while it is there.
 	HoldFile string
+	// HelloWithin is how long a worker may take to say hello; 0 is no limit.
+	HelloWithin time.Duration
 	// ExitWithWorkerCode passes the worker's own exit code on.
 	ExitWithWorkerCode bool
 	Notices            Notices
@@ -110,8 +112,8 @@ type Options struct {
 
 // Load reads and checks the config at path. When neither it nor the firmware says where the
 // machine runs, it asks the metadata services, for at most two seconds. Warnings are for the
-// log. The error joins all problems, each a *Problem; c then has what could be read, for
-// Options.Lost.
+// log. The error joins all problems, each a *Problem, by file and line; c then has what could be
+// read, for Options.Lost.
 func Load(ctx context.Context, path string, o Options) (c Config, warnings []string, err error) {
 	l := &loader{options: o, report: &report{}}
 	data, note, err := private.Read(path)
@@ -119,7 +121,7 @@ func Load(ctx context.Context, path string, o Options) (c Config, warnings []str
 		return c, nil, err
 	}
 	l.report.note(note)
-	doc, problem := parseYAML(path, data)
+	doc, problem := parseYAML(path, data, l.report)
 	if problem != nil {
 		return c, l.report.warnings, problem
 	}
@@ -150,7 +152,7 @@ func (l *loader) config(ctx context.Context, top *block) Config {
 	if extra := top.object("worker", false).object("workerkit", false).values; len(extra) > 0 {
 		c.WorkerConfig = Merge(c.WorkerConfig, map[string]any{workerkitKey: extra})
 	}
-	c.Policy, c.HoldFile = l.policy(top.object("policy", false), c.Place)
+	l.policy(top.object("policy", false), &c)
 	c.Notices = l.notices(top.object("notices", false), c.Place.Kind)
 	l.explain(top, c)
 	top.warnUnknown()

@@ -36,13 +36,13 @@ func (l *loader) detect(ctx context.Context, b *block, file string, place Place)
 		place.Why = fmt.Sprintf("its metadata service answers, the firmware says %s", brief(facts))
 		ok = len(names) == 1
 		if len(names) > 1 {
-			b.problem("providerType", "is missing, and the metadata services of %s answer: name one of them", strings.Join(names, " and "))
+			l.undetected(b, "name one of them", fmt.Sprintf("the metadata services of %s answer", strings.Join(names, " and ")))
 			return place
 		}
 	}
 	if !ok {
-		b.problem("providerType", "is missing, there is no provider file %s, the firmware (%s) names no known place, and no metadata service answers: name one of %s",
-			file, brief(facts), l.names())
+		l.undetected(b, "name one of "+l.names(),
+			fmt.Sprintf("there is no provider file %s, the firmware (%s) names no known place, and no metadata service answers", file, brief(facts)))
 		return place
 	}
 	place.Kind = kind
@@ -51,10 +51,25 @@ func (l *loader) detect(ctx context.Context, b *block, file string, place Place)
 	return place
 }
 
-// Detect finds out where the machine runs when there is no config that could say it.
+// undetected reports that the place cannot be found out, in words that fit what the config says;
+// advice is what to do in it.
+func (l *loader) undetected(b *block, advice, why string) {
+	why = "it cannot be found out where this machine runs: " + why
+	switch {
+	case b.file == "": // there is no config
+		l.report.add(&Problem{Text: why})
+	case b.has("providerType"):
+		b.problem("providerType", "is auto, but %s; %s", why, advice)
+	default:
+		b.problem("providerType", "is missing, and %s; %s", why, advice)
+	}
+}
+
+// Detect finds out where the machine runs when there is no config that could say it. The error
+// is as that of Load.
 func Detect(ctx context.Context, o Options) (Place, error) {
 	l := &loader{options: o, report: &report{}}
-	doc := &document{file: "without a config"}
+	doc := &document{}
 	place := l.place(ctx, doc.root(l.report).object("provider", optional))
 	return place, l.report.err()
 }
@@ -115,7 +130,9 @@ func (l *loader) probe(ctx context.Context, b *block) (kind providers.Kind, answ
 func (l *loader) tentative(kind providers.Kind, b *block) providers.Values {
 	quiet := &report{}
 	other := &loader{options: l.options, report: quiet}
-	return other.values(kind, &block{report: quiet, file: b.file, path: b.path, lineOf: b.lineOf, values: b.values, used: map[string]bool{}}, yamlName)
+	twin := *b
+	twin.report, twin.used, twin.blocks = quiet, map[string]bool{}, nil
+	return other.values(kind, &twin, yamlName)
 }
 
 // brief are the facts for a line of text.

@@ -85,12 +85,12 @@ func givenByFile(kind providers.Kind, f providers.Field, b *block, name naming) 
 func (l *loader) secretFile(kind providers.Kind, f providers.Field, b *block, name naming, values map[string]any) {
 	key := name(f)
 	path := b.text(key, optional)
-	if path == "" {
+	of := kind.Fields[slices.IndexFunc(kind.Fields, func(o providers.Field) bool { return o.Name == f.FileFor })]
+	if b.has(key) && b.has(name(of)) {
+		b.problem(key, "stands beside %s: give one of the two", name(of))
 		return
 	}
-	of := kind.Fields[slices.IndexFunc(kind.Fields, func(o providers.Field) bool { return o.Name == f.FileFor })]
-	if b.has(name(of)) {
-		b.problem(key, "stands beside %s: give one of the two", name(of))
+	if path == "" {
 		return
 	}
 	data, note, err := private.Read(path)

@@ -26,7 +26,7 @@ func Socket(path string, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	doc, problem := parseYAML(path, data)
+	doc, problem := parseYAML(path, data, &report{}) // other keys may be as wrong as they like
 	if problem != nil {
 		return "", problem
 	}
@@ -41,14 +41,15 @@ func (l *loader) controlSocket(top *block) string {
 // switchedPath reads a path that true and false stand for as well: true for the usual one,
 // false for none. absent is what a missing key means.
 func (b *block) switchedPath(name, absent, usual string) string {
-	switch value := b.values[name].(type) {
-	case bool:
+	on, is := b.truth(name)
+	switch {
+	case is:
 		b.used[name] = true
-		if value {
+		if on {
 			return usual
 		}
 		return ""
-	case nil:
+	case !b.has(name):
 		b.get(name, optional) // a key without a value
 		return absent
 	default:

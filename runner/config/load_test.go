@@ -30,7 +30,7 @@ func options(dir string) config.Options {
 	cloud := providers.Kind{
 		Name: "cloud", Aliases: []string{"sky"}, Ephemeral: true,
 		Fields: []providers.Field{
-			{Name: "endpoint", HCL: "endpoint", Env: "CLOUD_ENDPOINT", Check: providers.CheckRootURL},
+			{Name: "endpoint", HCL: "endpoint", Env: "CLOUD_ENDPOINT", Check: providers.CheckEndpoint},
 			{Name: "ipv6", HCL: "ipv6", Type: providers.Flag},
 		},
 		Matches: func(f providers.Facts) bool { return f.Vendor == "Cloud Inc." },
@@ -158,6 +158,7 @@ func showChanges(b *strings.Builder, c config.Config) {
 	for _, row := range policy.Rows() {
 		show(b, "policy "+string(row), c.Policy[row] != usual[row], fmt.Sprintf("%+v", c.Policy[row]))
 	}
+	show(b, "hello within", c.HelloWithin != 2*time.Minute, c.HelloWithin.String())
 	show(b, "hold file", c.HoldFile != "default-hold", c.HoldFile)
 	show(b, "worker's code", c.ExitWithWorkerCode, true)
 	show(b, "notices", len(c.Notices.DrainOn) > 0 || c.Notices.FinishTasksIfLeft != 10*time.Minute, fmt.Sprintf("%+v", c.Notices))

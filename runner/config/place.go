@@ -73,24 +73,19 @@ func (l *loader) fromFile(b *block, path string, place Place, detected bool) Pla
 		return place
 	}
 	l.report.note(note)
-	kindName, inner, ok := parseProviderFile(path, data, l.options.Host, l.secretKey, l.report)
+	kindName, inner := parseProviderFile(path, data, l.options.Host, l.secretKey, l.report)
+	if inner == nil {
+		return place
+	}
 	kind, known := l.kind(kindName)
-	if !ok {
-		if known && inner.flag("force", false) { // whatever else is wrong: it is no file left in an image
-			place.Kind = kind
-		}
-		return place
-	}
 	if !known {
-		inner.report.add(&Problem{path, inner.lineOf(""), "provider", "there is no provider " + kindName + "; known are " + l.names()})
+		l.report.add(&Problem{path, inner.lineOf(""), "provider", "there is no provider " + kindName + "; known are " + l.names()})
 		return place
 	}
-	if forced := inner.flag("force", false); detected && !forced {
-		if l.contradiction(inner, kind) {
-			return place // the firmware is believed, for what becomes of the machine
-		}
+	forced := inner.flag("force", false)
+	if !detected || forced || !l.contradiction(inner, kind) { // else the firmware is believed, for what becomes of the machine
+		place.Kind = kind
 	}
-	place.Kind = kind
 	place.PowerOff = inner.flag("power_off", place.PowerOff)
 	place.Values = l.values(kind, inner, hclName)
 	inner.refuseUnknown()

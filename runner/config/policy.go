@@ -4,13 +4,18 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/policy"
 )
 
-// policy reads the rows that differ from the place's defaults.
-func (l *loader) policy(b *block, place Place) (policy.Table, string) {
+// helloWithin is how long a worker may take to say hello, unless the config says otherwise.
+const helloWithin = 2 * time.Minute
+
+// policy reads the rows that differ from the place's defaults, and what stands beside them.
+func (l *loader) policy(b *block, c *Config) {
+	place := c.Place
 	if place.Kind.Name == "" { // for Options.Lost
 		place.Kind, _ = Cloud(l.options.Kinds, l.options.Facts())
 	}
@@ -22,12 +27,12 @@ func (l *loader) policy(b *block, place Place) (policy.Table, string) {
 			b.get(name, optional)
 		}
 	}
-	hold := l.options.HoldFile
+	c.Policy, c.HoldFile = table, l.options.HoldFile
 	if path := b.text("holdFile", optional); path != "" {
-		hold = path
+		c.HoldFile = path
 	}
+	c.HelloWithin = b.duration("helloWithin", helloWithin)
 	b.refuseUnknown()
-	return table, hold
 }
 
 func defaults(place Place) policy.Table {

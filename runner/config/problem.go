@@ -1,14 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Problem is something wrong in a configuration file, in one line.
 type Problem struct {
-	File string
+	File string // "" when it is in none
 	Line int    // 0 when there is none
 	Key  string // with its parents: provider.workerID; "" for the file as a whole
 	Text string // what is wrong and how to put it right
@@ -21,7 +23,9 @@ func (p *Problem) Error() string {
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ":%d", p.Line)
 	}
-	b.WriteString(": ")
+	if p.File != "" {
+		b.WriteString(": ")
+	}
 	if p.Key != "" {
 		b.WriteString(p.Key + ": ")
 	}
@@ -33,7 +37,7 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 
 // report collects what is wrong.
 type report struct {
-	problems []error
+	problems []*Problem
 	warnings []string
 }
 
@@ -48,4 +52,13 @@ func (r *report) note(text string) {
 	}
 }
 
-func (r *report) err() error { return errors.Join(r.problems...) }
+// err joins all problems, by file and line.
+func (r *report) err() error {
+	sorted := slices.Clone(r.problems)
+	slices.SortStableFunc(sorted, func(a, b *Problem) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	var all []error
+	for _, p := range sorted {
+		all = append(all, p)
+	}
+	return errors.Join(all...)
+}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -16,35 +15,42 @@ import (
 )
 
 // parseProviderFile reads a file with one block, provider "kind" { … }. What is wrong goes to
-// the report. secret tells which keys of a kind are secret: file() reads those from files that
+// the report; b is nil when there is no such block, and has a broken value for each key that
+// went wrong. secret tells which keys of a kind are secret: file() reads those from files that
 // are private, or makes them so.
-func parseProviderFile(path string, data []byte, host Host, secret func(kind, key string) bool, r *report) (kind string, b *block, ok bool) {
+func parseProviderFile(path string, data []byte, host Host, secret func(kind, key string) bool, r *report) (kind string, b *block) {
 	file, diags := hclsyntax.ParseConfig(data, path, hcl.InitialPos)
-	if diags.HasErrors() {
-		r.diagnose(diags, "")
-		return "", nil, false
+	syntax := damageOf(data, diags)
+	r.diagnose(syntax.first(diags), "")
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok {
+		return "", nil
 	}
-	found := providerBlock(path, file.Body.(*hclsyntax.Body), r)
+	found := providerBlock(path, body, syntax, r)
 	if found == nil {
-		return "", nil, false
+		return "", nil
 	}
-	line := found.DefRange().Start.Line
+	lines := map[string]int{"": found.DefRange().Start.Line}
 	b = &block{report: r, file: path, values: map[string]any{}, used: map[string]bool{}}
-	lines := map[string]int{}
-	b.lineOf = func(key string) int {
-		key, _, _ = strings.Cut(key, ".") // a key inside a map has its attribute's line
-		if l, ok := lines[key]; ok {
-			return l
+	b.lineOf = func(key string) int { return nearestLine(lines, key) }
+	for _, inner := range found.Body.Blocks {
+		line := inner.DefRange().Start.Line
+		lines[inner.Type], b.values[inner.Type] = line, broken{}
+		if !syntax.hits(line, line) {
+			r.add(&Problem{path, line, inner.Type, "is a block; a map is written " + inner.Type + " = { … }"})
 		}
-		return line
 	}
 	dir := filepath.Dir(path)
 	open := &hcl.EvalContext{Functions: functions(host, dir, os.ReadFile)}
 	closed := &hcl.EvalContext{Functions: functions(host, dir, r.readPrivate)}
-	before := len(r.problems)
 	for _, name := range slices.Sorted(maps.Keys(found.Body.Attributes)) {
 		attribute := found.Body.Attributes[name]
 		lines[name] = attribute.NameRange.Start.Line
+		if syntax.hits(attribute.SrcRange.Start.Line, attribute.SrcRange.End.Line) {
+			syntax.swallow(attribute.SrcRange.Start.Line, attribute.SrcRange.End.Line)
+			b.values[name] = broken{}
+			continue
+		}
 		context := open
 		if secret(found.Labels[0], name) {
 			context = closed
@@ -52,11 +58,13 @@ func parseProviderFile(path string, data []byte, host Host, secret func(kind, ke
 		value, diags := attribute.Expr.Value(context)
 		if diags.HasErrors() {
 			r.diagnose(diags, name)
+			b.values[name] = broken{}
 			continue
 		}
 		b.values[name] = toGo(value)
 	}
-	return found.Labels[0], b, len(r.problems) == before
+	syntax.mark(b, lines)
+	return found.Labels[0], b
 }
 
 // readPrivate reads a file with a secret.
@@ -67,8 +75,8 @@ func (r *report) readPrivate(path string) ([]byte, error) {
 }
 
 // providerBlock finds the file's one block.
-func providerBlock(path string, body *hclsyntax.Body, r *report) *hclsyntax.Block {
-	before := len(r.problems)
+func providerBlock(path string, body *hclsyntax.Body, syntax *damage, r *report) *hclsyntax.Block {
+	complaints := len(r.problems)
 	for _, name := range slices.Sorted(maps.Keys(body.Attributes)) {
 		r.add(&Problem{path, body.Attributes[name].NameRange.Start.Line, name, `is outside of provider "…" { }`})
 	}
@@ -76,6 +84,7 @@ func providerBlock(path string, body *hclsyntax.Body, r *report) *hclsyntax.Bloc
 	for _, b := range body.Blocks {
 		line := b.DefRange().Start.Line
 		switch {
+		case syntax.hits(line, line): // it has been said what is wrong there
 		case b.Type != "provider":
 			r.add(&Problem{path, line, b.Type, `is no known block; the file holds one provider "…" { }`})
 		case found != nil:
@@ -86,14 +95,8 @@ func providerBlock(path string, body *hclsyntax.Body, r *report) *hclsyntax.Bloc
 			found = b
 		}
 	}
-	if found == nil && len(r.problems) == before {
+	if found == nil && len(r.problems) == complaints && len(syntax.lines) == 0 {
 		r.add(&Problem{path, 1, "provider", `is missing; the file holds one provider "…" { }`})
-	}
-	if len(r.problems) > before {
-		return nil
-	}
-	for _, inner := range found.Body.Blocks {
-		r.add(&Problem{path, inner.DefRange().Start.Line, inner.Type, "is a block; write " + inner.Type + " = { … }"})
 	}
 	return found
 }

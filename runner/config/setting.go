@@ -77,6 +77,7 @@ func (l *loader) explain(top *block, c Config) {
 
 func (l *loader) explainPolicy(b *block, c Config) {
 	l.note(b.origin("holdFile"), c.HoldFile, "policy", "holdFile")
+	l.note(b.origin("helloWithin"), c.HelloWithin.String(), "policy", "helloWithin")
 	for _, row := range policy.Rows() {
 		rule, of := c.Policy[row], b.object(string(row), optional)
 		note := func(name string, value any) { l.note(of.origin(name), value, "policy", string(row), name) }

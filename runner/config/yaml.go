@@ -3,34 +3,42 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
-// document is a YAML file: its values, and the line of each key by its path ("worker.path").
+// document is a YAML file: its values, and of each key by its path ("worker.path") the line, and
+// whether its text stands without quotes.
 type document struct {
 	file   string
 	values map[string]any
 	lines  map[string]int
+	plain  map[string]bool
 }
 
-func parseYAML(file string, data []byte) (*document, *Problem) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows put it there
-	parsed, err := parser.ParseBytes(data, 0)
+// parseYAML reads a file. The problem is one that leaves nothing to look at; others go to the
+// report.
+func parseYAML(file string, data []byte, r *report) (*document, *Problem) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))                          // editors on Windows put it there
+	parsed, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // mark finds them all
 	if err != nil {
 		return nil, yamlProblem(file, err)
 	}
-	doc := &document{file: file, values: map[string]any{}, lines: map[string]int{}}
+	doc := &document{file: file, values: map[string]any{}, lines: map[string]int{}, plain: map[string]bool{}}
 	if len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
 		return doc, nil
 	}
 	body := parsed.Docs[0].Body
 	var value any
-	if err := yaml.NodeToValue(body, &value); err != nil {
+	if err := yaml.NodeToValue(body, &value, yaml.AllowDuplicateMapKey()); err != nil {
 		return nil, yamlProblem(file, err)
 	}
 	values, ok := value.(map[string]any)
@@ -38,10 +46,8 @@ func parseYAML(file string, data []byte) (*document, *Problem) {
 		return nil, &Problem{File: file, Line: 1, Text: "the file must hold keys and values, but holds " + describe(value)}
 	}
 	doc.values = values
-	doc.mark(body, "")
-	if _, problem := doc.normalise(values, ""); problem != nil {
-		return nil, problem
-	}
+	doc.mark(body, "", r)
+	doc.normalise(values, "", r)
 	return doc, nil
 }
 
@@ -57,47 +63,58 @@ func yamlProblem(file string, err error) *Problem {
 	return p
 }
 
-// mark notes the lines of all keys below node. What an alias stands for has no lines here.
-func (d *document) mark(node ast.Node, prefix string) {
-	if anchor, ok := node.(*ast.AnchorNode); ok {
-		node = anchor.Value
-	}
+// mark notes where and how all keys below node stand, and reports those that are there twice.
+// What an alias stands for has no lines here.
+func (d *document) mark(node ast.Node, prefix string, r *report) {
+	node = unanchored(node)
 	m, ok := node.(ast.MapNode)
 	if !ok {
 		return
 	}
+	first := map[string]int{}
 	for i := m.MapRange(); i.Next(); {
-		token := i.Key().GetToken()
-		path := prefix + token.Value
-		d.lines[path] = token.Position.Line
-		d.mark(i.Value(), path+".")
+		key := i.Key().GetToken()
+		path, line := prefix+key.Value, key.Position.Line
+		if before, twice := first[key.Value]; twice {
+			r.add(&Problem{d.file, line, path, fmt.Sprintf("is there twice; line %d has it already", before)})
+			continue
+		}
+		first[key.Value] = line
+		d.lines[path] = line
+		if text, ok := unanchored(i.Value()).(*ast.StringNode); ok {
+			d.plain[path] = text.Token.Type == token.StringType
+		}
+		d.mark(i.Value(), path+".", r)
 	}
 }
 
-// normalise makes the values ones that JSON can hold.
-func (d *document) normalise(value any, path string) (any, *Problem) {
-	var p *Problem
+func unanchored(node ast.Node) ast.Node {
+	if anchor, ok := node.(*ast.AnchorNode); ok {
+		return anchor.Value
+	}
+	return node
+}
+
+// normalise makes the values ones that JSON can hold, and reports those that cannot be made so.
+func (d *document) normalise(value any, path string, r *report) any {
 	switch v := value.(type) {
 	case []byte: // !!binary
-		return string(v), nil
+		return string(v)
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return nil, &Problem{d.file, d.line(path), path, "JSON, which the worker reads, has no such number"}
+			r.add(&Problem{d.file, d.line(path), path, "JSON, which the worker reads, has no such number"})
+			return broken{}
 		}
 	case map[string]any:
-		for key, inner := range v {
-			if v[key], p = d.normalise(inner, join(path, key)); p != nil {
-				return nil, p
-			}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			v[key] = d.normalise(v[key], join(path, key), r)
 		}
 	case []any:
 		for i, inner := range v {
-			if v[i], p = d.normalise(inner, path); p != nil {
-				return nil, p
-			}
+			v[i] = d.normalise(inner, path, r)
 		}
 	}
-	return value, nil
+	return value
 }
 
 // join makes the path of a key.
@@ -121,5 +138,5 @@ func (d *document) line(path string) int {
 
 // root is the document as a block.
 func (d *document) root(r *report) *block {
-	return &block{report: r, file: d.file, lineOf: d.line, values: d.values, used: map[string]bool{}}
+	return &block{report: r, file: d.file, lineOf: d.line, plain: func(path string) bool { return d.plain[path] }, values: d.values, used: map[string]bool{}}
 }

@@ -46,9 +46,12 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Drain asks for the end of the work: with finishTasks after the tasks that the worker has,
-// else at once. It fails with ErrRefused when the worker cannot be asked.
-func (c *Client) Drain(ctx context.Context, finishTasks bool) error {
-	return c.call(ctx, http.MethodPost, "/v1/drain", drainRequest{finishTasks}, &struct{}{})
+// else at once. Unless asked, the worker could not be asked yet, and is as soon as it can be.
+// It fails with ErrRefused when nothing is left that could be asked.
+func (c *Client) Drain(ctx context.Context, finishTasks bool) (asked bool, err error) {
+	var reply drainReply
+	err = c.call(ctx, http.MethodPost, "/v1/drain", drainRequest{finishTasks}, &reply)
+	return reply.Asked, err
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
@@ -74,7 +77,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return fmt.Errorf("read the answer on %s: %w", c.path, err)
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode/100 != 2 {
 		var f failure
 		if json.Unmarshal(data, &f) != nil || f.Message == "" {
 			f.Message = response.Status

@@ -64,6 +64,7 @@ type Phase struct {
 type Runner interface {
 	Status() Status
 	// Drain asks the worker to end: with finishTasks after the tasks that it has, else at once.
-	// It returns when the worker has been asked.
+	// It returns when the worker has been asked. When ctx ends before that, it returns its error,
+	// and what was asked for stands.
 	Drain(ctx context.Context, finishTasks bool) error
 }

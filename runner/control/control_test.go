@@ -91,8 +91,10 @@ func TestStatusAndDrain(t *testing.T) {
 	if diff := cmp.Diff(r.status, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := errors.Join(client.Drain(t.Context(), true), client.Drain(t.Context(), false)); err != nil {
-		t.Error(err)
+	for _, finish := range []bool{true, false} {
+		if asked, err := client.Drain(t.Context(), finish); err != nil || !asked {
+			t.Errorf("asked %v, %v", asked, err)
+		}
 	}
 	if diff := cmp.Diff([]bool{true, false}, r.drains); diff != "" {
 		t.Error(diff)
@@ -112,7 +114,7 @@ func TestStatusAndDrain(t *testing.T) {
 func TestARefusalIsPassedOn(t *testing.T) {
 	path := socket(t)
 	serve(t, path, &runner{refuse: errors.New("there is no worker yet")})
-	err := control.NewClient(path).Drain(t.Context(), true)
+	_, err := control.NewClient(path).Drain(t.Context(), true)
 	if !errors.Is(err, control.ErrRefused) || !strings.Contains(err.Error(), "there is no worker yet") {
 		t.Errorf("%v", err)
 	}

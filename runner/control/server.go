@@ -20,6 +20,8 @@ const (
 	// asking is how long a request may take to arrive, answering how long its answer may take
 	// to be read: who hangs on the socket must not hold anything up.
 	asking, answering = 5 * time.Second, 30 * time.Second
+	// heard is how long a drain waits for the worker: before its hello it cannot be asked.
+	heard = 5 * time.Second
 	// largestHead and largestBody bound what a request can make us keep.
 	largestHead, largestBody = 8 << 10, 4 << 10
 )
@@ -101,11 +103,16 @@ func handler(r Runner) http.Handler {
 			answer(w, http.StatusBadRequest, failure{"the request is no {\"finishTasks\": true or false}"})
 			return
 		}
-		if err := r.Drain(q.Context(), wish.FinishTasks); err != nil {
+		ctx, done := context.WithTimeout(q.Context(), heard)
+		defer done()
+		switch err := r.Drain(ctx, wish.FinishTasks); {
+		case err == nil:
+			answer(w, http.StatusOK, drainReply{Asked: true})
+		case errors.Is(err, context.DeadlineExceeded):
+			answer(w, http.StatusAccepted, drainReply{})
+		default:
 			answer(w, http.StatusConflict, failure{err.Error()})
-			return
 		}
-		answer(w, http.StatusOK, struct{}{})
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -117,6 +124,11 @@ func handler(r Runner) http.Handler {
 // drainRequest is the body of a drain.
 type drainRequest struct {
 	FinishTasks bool `json:"finishTasks"`
+}
+
+// drainReply is the answer to it.
+type drainReply struct {
+	Asked bool `json:"asked"` // the worker knows already
 }
 
 // failure is the body of an answer that is no success.

@@ -23,6 +23,7 @@ const (
 	OK   Result = "ok"
 	Warn Result = "warn" // work is possible
 	Fail Result = "fail" // this machine does no work
+	Skip Result = "skip" // not looked at, as what it needs has failed
 )
 
 // Finding is what one check has found. Nothing in it is secret.
@@ -38,7 +39,8 @@ type Patient struct {
 	ConfigPath string // of the runner config; "" when none is given
 	Config     config.Config
 	Warnings   []string
-	Problem    error // of the config or the place; nil when there is none
+	Problems   []error // of the config or, without one, of the place
+	Trust      error   // why the certificates of caFile are not trusted; nil when they are
 }
 
 // Deps are what the checks use.
@@ -54,15 +56,19 @@ type Deps struct {
 	Now    func() time.Time
 	// Free is how many bytes are free for us where path is.
 	Free func(path string) (uint64, error)
+	// Ask has the worker check the config that it would get; asked is false when it is one that
+	// would not tell.
+	Ask func(ctx context.Context) (asked bool, err error)
 }
 
 // within is how long one check may take.
 const within = 15 * time.Second
 
-// Run makes all checks and returns what they have found, in a fixed order.
+// Run makes all checks and returns what they have found, in a fixed order. A check that another
+// one's failure makes impossible is a finding, too.
 func Run(ctx context.Context, p Patient, d Deps) []Finding {
 	e := &examination{patient: p, deps: d}
-	findings := []Finding{e.config(), e.place()}
+	findings := append(e.config(), e.place()...)
 	id, found := e.identity(ctx)
 	findings = append(findings, found...)
 	checks := []func(context.Context) []Finding{
@@ -103,6 +109,14 @@ func Healthy(findings []Finding) bool {
 type examination struct {
 	patient Patient
 	deps    Deps
+}
+
+// skipped are the findings of checks that cannot be made.
+func skipped(why string, checks ...string) (all []Finding) {
+	for _, check := range checks {
+		all = append(all, Finding{Check: check, Result: Skip, Detail: why})
+	}
+	return all
 }
 
 func (e *examination) kind() providers.Kind { return e.patient.Config.Place.Kind }

@@ -73,20 +73,36 @@ func (e *examination) disk(context.Context) []Finding {
 	return []Finding{f}
 }
 
-// worker asks the worker's program for its version.
+// worker asks the worker's program for its version, and what it says of its config.
 func (e *examination) worker(ctx context.Context) []Finding {
+	const check, keys = "worker", "workerConfig"
 	w := e.patient.Config.Worker
-	if w.Implementation != config.GenericWorker || w.Path == "" {
+	switch {
+	case w.Implementation != config.GenericWorker:
 		return nil
+	case w.Path == "":
+		return skipped("the config names no program that can be started", check, keys)
 	}
 	cmd := exec.CommandContext(ctx, w.Path, "--version")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil {
-		return []Finding{{Check: "worker", Result: Fail, Detail: w.Path + " --version: " + err.Error(), Next: "is it the program for this system and processor?"}}
+		found := []Finding{{Check: check, Result: Fail, Detail: w.Path + " --version: " + err.Error(), Next: "is it the program for this system and processor?"}}
+		return append(found, skipped("the worker cannot be asked", keys)...)
 	}
-	return []Finding{{Check: "worker", Result: OK, Detail: w.Path + " is " + line}}
+	found := []Finding{{Check: check, Result: OK, Detail: w.Path + " is " + line}}
+	if len(e.patient.Problems) > 0 {
+		return append(found, skipped("the config must be corrected first", keys)...)
+	}
+	switch asked, err := e.deps.Ask(ctx); {
+	case err != nil:
+		return append(found, Finding{Check: keys, Result: Fail, Detail: strings.TrimPrefix(err.Error(), e.patient.ConfigPath+": workerConfig: "), Next: "correct workerConfig"})
+	case !asked:
+		return append(found, skipped("the worker is not ours and would not tell", keys)...)
+	default:
+		return append(found, Finding{Check: keys, Result: OK, Detail: "the worker takes it"})
+	}
 }
 
 // socket asks a start-worker that runs already.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -22,23 +21,24 @@ const (
 // deployment looks for the Taskcluster that the machine is to work for.
 func (e *examination) deployment(ctx context.Context, id providers.Identity) []Finding {
 	if id.RootURL == "" {
-		return nil
-	}
-	root, err := url.Parse(id.RootURL)
-	if err != nil {
-		return []Finding{{Check: "root URL", Result: Fail, Detail: "it is no URL", Next: "correct rootURL"}}
+		return skipped("it is not known which deployment the machine is for", "DNS", "root URL", "clock")
 	}
 	ping := strings.TrimRight(id.RootURL, "/") + "/api/worker-manager/v1/ping"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, ping, nil)
 	if err != nil {
-		return []Finding{{Check: "root URL", Result: Fail, Detail: "it is no URL", Next: "correct rootURL"}}
+		found := []Finding{{Check: "root URL", Result: Fail, Detail: "it is no URL", Next: "correct rootURL"}}
+		return append(found, skipped("the root URL is no URL", "DNS", "clock")...)
 	}
 	through, _ := e.deps.Proxy(request) // which fails as the call below does
-	found := []Finding{e.dns(ctx, root.Hostname(), through != nil)}
+	found := []Finding{e.dns(ctx, request.URL.Hostname(), through != nil)}
 	sent := e.deps.Now()
 	response, err := e.deps.HTTP.Do(request)
 	if err != nil {
-		return append(found, Finding{Check: "root URL", Result: Fail, Detail: withoutUser(err.Error()), Next: "the machine must reach " + root.Host + ": look at firewall, proxy and certificates (caFile)"})
+		found = append(found, Finding{
+			Check: "root URL", Result: Fail, Detail: withoutUser(err.Error()),
+			Next: "the machine must reach " + request.URL.Host + ": look at firewall, proxy and certificates (caFile)",
+		})
+		return append(found, skipped("nobody tells the time: the root URL does not answer", "clock")...)
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // only its head counts
@@ -104,7 +104,11 @@ func (e *examination) proxies(context.Context) []Finding {
 		proxy.Detail = strings.Join(set, ", ") + "; metadata services are asked without it"
 	}
 	trust := Finding{Check: "certificates", Result: OK, Detail: "those of the system"}
-	if file := e.patient.Config.CAFile; file != "" {
+	switch file := e.patient.Config.CAFile; {
+	case e.patient.Trust != nil:
+		trust.Result, trust.Detail = Fail, e.patient.Trust.Error()
+		trust.Next = "give caFile a file of certificates in PEM form, or leave it out"
+	case file != "":
 		trust.Detail += ", and those in " + file
 	}
 	return []Finding{proxy, trust}
