@@ -1,0 +1,54 @@
+package define_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/workerkit/workerkit/packer/define"
+	"github.com/workerkit/workerkit/packer/lock"
+)
+
+// TestTheReference reads the examples of the reference, as what they are.
+func TestTheReference(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reference/worker-images.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i, part := range strings.Split(string(page), "```") {
+		text, ok := strings.CutPrefix(part, "text\n")
+		switch {
+		case i%2 == 0 || !ok:
+		case strings.HasPrefix(text, "variable "):
+			write(t, filepath.Join(dir, "a.hcl"), text)
+		case strings.HasPrefix(text, "worker {"):
+			write(t, filepath.Join(dir, lock.FileName), text)
+		}
+	}
+	images, err := define.Load(dir, define.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(images); !slices.Equal(got, []string{"debian-12-worker-amd64", "debian-12-worker-arm64"}) {
+		t.Fatalf("got %v", got)
+	}
+	if got := images[1].Packages; !slices.Equal(got, []string{"git", "zstd", "unzip"}) || images[0].Worker.Version != "1.2.3" {
+		t.Errorf("packages %v, version %s", got, images[0].Worker.Version)
+	}
+}
+
+// TestTheReferenceNamesAll: every function, attribute and block is in it.
+func TestTheReferenceNamesAll(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reference/worker-images.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range define.Words() {
+		if !strings.Contains(string(page), word) {
+			t.Errorf("%s is not in docs/reference/worker-images.md", word)
+		}
+	}
+}

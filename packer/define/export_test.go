@@ -1,0 +1,26 @@
+package define
+
+import (
+	"maps"
+	"slices"
+)
+
+// Words are the names of all attributes, blocks and functions.
+func Words() []string {
+	words := slices.Collect(maps.Keys(newLanguage("").functions))
+	var walk func(s *schema)
+	walk = func(s *schema) {
+		if s == nil {
+			return
+		}
+		words = append(words, s.names()...)
+		for _, b := range s.blocks {
+			walk(b.body)
+			for _, inner := range b.bodies {
+				walk(inner)
+			}
+		}
+	}
+	walk(fileSchema())
+	return words
+}
