@@ -13,16 +13,17 @@ import (
 // images calls, as opposed to the metadata service of a machine. The zero value is usable.
 type BuildOptions struct {
 	Clock func() time.Time // time.Now when nil
-	// Host and Port are handed out as the address of each instance: where its SSH answers.
-	// APIs have no member for the port; it is for the few answers that show one.
-	Host string // PublicAddress when empty
+	// Host is handed out as the address of each instance; PublicAddress when empty. No API has a
+	// member for the port of SSH: whoever makes images knows it.
+	Host string
 	// Boot is called when an instance starts, with the keys ("ssh-rsa AAAA…") that may log in;
 	// Halt when it stops. Both are called without a lock held, and may be nil.
 	Boot func(instance string, authorized []string) error
 	Halt func(instance string)
 	// Base tells whether there is such an image to build upon: the name filter of an AMI,
 	// "project/family" or "project/image" of GCE, "publisher:offer:sku:version" or the id of an
-	// image of Azure. Each base exists when nil, so that a build needs no catalogue.
+	// image of Azure. Each base exists when nil, so that a build needs no catalogue. GCE asks only
+	// for images in projects whose name ends with "-cloud", as Google's own do.
 	Base func(name string) bool
 	Log  *slog.Logger // each call, without its parameters; discards when nil
 }
