@@ -1,0 +1,94 @@
+package build
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/workerkit/workerkit/internal/secret"
+	"github.com/workerkit/workerkit/packer"
+)
+
+// secrets reads the values that the rendered image refers to. All that are missing are named.
+func secrets(file string, env []string) (map[string]secret.String, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var references map[string]packer.Secret
+	if err := json.Unmarshal(data, &references); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	values := map[string]secret.String{}
+	var errs []error
+	for name, ref := range references {
+		value, err := resolve(ref, env)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("secret %s: %w", ref, err))
+		}
+		values[name] = secret.New(value)
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return values, errors.Join(errs...)
+}
+
+func resolve(ref packer.Secret, env []string) (string, error) {
+	kind, name, _ := strings.Cut(string(ref), ":")
+	switch kind {
+	case "env":
+		value := lookup(env, name)
+		if value == "" {
+			return "", errors.New("the environment does not have it")
+		}
+		return value, nil
+	case "file":
+		data, err := os.ReadFile(name)
+		return strings.TrimSuffix(string(data), "\n"), err
+	}
+	return "", errors.New("a secret is env:NAME or file:/path")
+}
+
+func lookup(env []string, name string) string {
+	for _, entry := range slices.Backward(env) {
+		if key, value, _ := strings.Cut(entry, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// expression writes the secrets as packer reads a variable that is a map.
+func expression(values map[string]secret.String) string {
+	all := make(map[string]cty.Value, len(values))
+	for name, v := range values {
+		all[name] = cty.StringVal(v.Reveal())
+	}
+	return string(hclwrite.TokensForValue(cty.ObjectVal(all)).Bytes())
+}
+
+// Credentials are the values of an environment's variables whose names say that they are
+// secrets: AWS_SECRET_ACCESS_KEY, ARM_CLIENT_SECRET, GITHUB_TOKEN. Values below six characters
+// are left out: they would make logs unreadable.
+func Credentials(env []string) []secret.String {
+	telling := regexp.MustCompile(`(?i)(secret|token|passw|credential|private_?key|api_?key|access_?key)`)
+	path := regexp.MustCompile(`(?i)(_file|_path|_dir|_url|_name)$`)
+	var all []secret.String
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		if len(value) >= 6 && telling.MatchString(name) && !path.MatchString(name) {
+			all = append(all, secret.New(value))
+		}
+	}
+	return all
+}

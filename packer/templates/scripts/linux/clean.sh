@@ -1,0 +1,69 @@
+#!/bin/sh
+# Removes every trace of the build, so that no two machines of the image share a key or an id,
+# and none tells about the machine that built it. Then asks hygiene.sh whether all is gone.
+set -eu
+
+work=/var/tmp/workerkit
+hygiene=$(cat "$work/hygiene.sh")
+
+# What would write on: the loggers, and what runs by itself.
+for unit in rsyslog.service syslog.socket unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer; do
+	systemctl stop "$unit" 2>/dev/null || true
+done
+if [ -d /run/systemd/system ]; then journalctl --relinquish-var || true; fi
+
+empty() { # FOLDER: removes what is in it, on its file system
+	if [ -d "$1" ]; then find "$1" -xdev -mindepth 1 -delete 2>/dev/null || true; fi
+}
+
+if command -v apt-get >/dev/null; then apt-get clean; fi
+empty /var/lib/apt/lists
+
+# Ids and keys of this machine.
+rm -f /etc/ssh/ssh_host_*
+: >/etc/machine-id
+if [ ! -L /var/lib/dbus/machine-id ]; then rm -f /var/lib/dbus/machine-id; fi
+rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed
+rm -f /etc/generic-worker/* /etc/ssl/private/ssl-cert-snakeoil.key
+empty /var/lib/start-worker
+empty /var/lib/generic-worker
+rm -f /etc/udev/rules.d/70-persistent-net.rules
+for folder in /var/lib/dhcp /var/lib/dhcpcd /var/lib/NetworkManager /var/lib/chrony; do empty "$folder"; done
+
+# The instance that cloud-init and the clouds' agents know.
+if [ -d /var/lib/cloud ]; then
+	empty /var/lib/cloud
+	rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init /etc/sudoers.d/90-cloud-init-users
+	sed -i '/cloudconfig/d' /etc/fstab
+	echo localhost >/etc/hostname
+	sed -i '/^127\.0\.1\.1[[:space:]]/{/[[:space:]]taskcluster$/!d}' /etc/hosts
+fi
+if command -v waagent >/dev/null; then waagent -force -deprovision || true; fi
+empty /var/lib/waagent
+
+# The build's user: where the cloud made one for packer it goes, elsewhere it loses its keys.
+case ${TARGET:-} in
+googlecompute | azure-arm)
+	if id packer >/dev/null 2>&1; then userdel -f -r packer 2>/dev/null || true; fi
+	rm -f /etc/sudoers.d/waagent
+	;;
+esac
+for home in /root /home/*; do
+	if [ ! -d "$home" ]; then continue; fi
+	rm -rf "$home/.ssh" "$home/.aws" "$home/.azure" "$home/.config/gcloud" "$home/.docker" "$home/.cache" "$home/.gnupg"
+	rm -f "$home/.netrc" "$home/.git-credentials" "$home/.npmrc" "$home/.pypirc" "$home/.sudo_as_admin_successful" \
+		"$home/.wget-hsts" "$home/.lesshst" "$home/.viminfo" "$home"/.*_history
+done
+
+find /var/log -xdev -type f -delete
+empty /var/log/journal
+empty /var/mail
+empty /var/crash
+empty /var/lib/systemd/coredump
+empty /tmp
+empty /var/tmp # the work folder too
+rm -f /dev/shm/script_* /dev/shm/varfile_*
+
+echo "$hygiene" | sh -s -- /
+fstrim --all 2>/dev/null || true # the image becomes smaller where the disk can forget
+sync
