@@ -36,6 +36,7 @@ func newCommand() *cobra.Command {
 		newRunCommand(),
 		newDemoCommand(),
 		newPoolCommand(),
+		newRehearseCommand(),
 		newMachinesCommand(),
 		newNoticeCommand(),
 		newFaultCommand(),

@@ -31,7 +31,7 @@ func (s *Stand) credentials() error {
 		return fmt.Errorf("write the key of a service account: %w", err)
 	}
 	account, err := json.Marshal(map[string]string{
-		"type": "service_account", "project_id": "dry-run", "private_key_id": "1",
+		"type": "service_account", "project_id": projectID, "private_key_id": "1",
 		"private_key":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		"client_email": "packer@dry-run.iam.gserviceaccount.com", "client_id": "1",
 		"token_uri": "https://" + gce.TokenHost + "/token",
@@ -71,13 +71,19 @@ func (s *Stand) Env() []string {
 func (s *Stand) Vars() map[string]string {
 	vars := map[string]string{
 		"ssh_port": strconv.Itoa(s.machine.Port()), "ssh_username": s.machine.User(),
-		"aws_endpoint": s.url, "aws_poll_seconds": "1",
+		"aws_endpoint": s.url, "aws_poll_seconds": "1", "gcp_project": projectID, "azure_resource_group": groupName,
 	}
 	for _, cloud := range []string{"aws", "gcp", "azure"} {
 		vars[cloud+"_ssh_user"] = s.machine.User()
 	}
 	return vars
 }
+
+// The project in Google, and the resource group in Azure that is there for images.
+const (
+	projectID = "dry-run"
+	groupName = "dry-run"
+)
 
 // The names in Azure, of which there must be some.
 const (

@@ -82,7 +82,7 @@ func (s *Stand) start(ctx context.Context, o Options) (err error) {
 	}
 	build := clouds.BuildOptions{Clock: o.Clock, Boot: s.machine.Boot, Halt: s.machine.Halt, Base: o.Base, Log: o.Log}
 	s.EC2, s.GCE, s.Azure = ec2.New(build), gce.New(build), azure.New(build)
-	for _, id := range o.Existing {
+	for _, id := range append([]string{"/subscriptions/" + subscriptionID + "/resourceGroups/" + groupName}, o.Existing...) {
 		if err := s.Azure.Existing(id); err != nil {
 			return err
 		}

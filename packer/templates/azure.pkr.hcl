@@ -1,5 +1,11 @@
 # Azure: a managed image, and a version of it in a gallery when one is named.
 
+variable "azure_ssh_user" {
+  type        = string
+  default     = "packer"
+  description = "Whom packer logs in as."
+}
+
 variable "azure_subscription" {
   type    = string
   default = env("ARM_SUBSCRIPTION_ID")
@@ -137,7 +143,7 @@ source "azure-arm" "image" {
   # More for newer packers: azure
 
   communicator   = var.communicator
-  ssh_username   = "packer"
+  ssh_username   = var.azure_ssh_user
   ssh_port       = var.ssh_port
   ssh_timeout    = var.ssh_timeout
   winrm_username = "packer"

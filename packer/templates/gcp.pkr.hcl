@@ -1,6 +1,12 @@
 # Google Compute Engine: an image. Credentials come from GOOGLE_APPLICATION_CREDENTIALS or the
 # machine that packer runs on.
 
+variable "gcp_ssh_user" {
+  type        = string
+  default     = "packer"
+  description = "Whom packer logs in as."
+}
+
 variable "gcp_project" {
   type    = string
   default = ""
@@ -84,7 +90,7 @@ source "googlecompute" "image" {
   # More for newer packers: gcp
 
   communicator   = var.communicator
-  ssh_username   = "packer"
+  ssh_username   = var.gcp_ssh_user
   ssh_port       = var.ssh_port
   ssh_timeout    = var.ssh_timeout
   winrm_username = "packer"
