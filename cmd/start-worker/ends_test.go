@@ -52,7 +52,7 @@ func bootCloud(t *testing.T, script string, more, workerConfig map[string]any) *
 	}
 	policy := map[string]any{"holdFile": filepath.Join(r.dir, "hold"), "crashed": map[string]any{"restarts": 2, "backOff": "20ms"}}
 	if strings.HasPrefix(script, "mute") {
-		policy["helloWithin"] = "500ms"
+		policy["helloWithin"] = "2s" // time enough for the worker to start on a busy computer
 	}
 	runner := map[string]any{"policy": policy}
 	maps.Copy(runner, more)
