@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,13 +32,16 @@ func (p *program) newBuildCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" {
 				output = filepath.Join("out", args[0])
+				if dry { // the record of a real build stays
+					output = filepath.Join(output, "dry-run")
+				}
 			}
 			return p.build(cmd, args[0], output, r, dry)
 		},
 	}
 	r.register(command)
 	command.Flags().BoolVar(&dry, "dry-run", false, "run the whole build against the clouds' APIs played on this computer; needs no account")
-	command.Flags().StringVar(&output, "output", "", "the `folder` for logs and manifests; out/NAME when empty")
+	command.Flags().StringVar(&output, "output", "", "the `folder` for logs and manifests; out/NAME when empty, out/NAME/dry-run of a dry run")
 	return command
 }
 
@@ -45,6 +50,15 @@ func (p *program) build(cmd *cobra.Command, name, output string, r recipe, dry b
 	if err != nil {
 		return err
 	}
+	if dry {
+		if image, err = clouds(image); err != nil {
+			return err
+		}
+	}
+	// Who reads the progress may go away, but not take packer along: the log has all.
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	defer signal.Stop(unread)
 	dir, err := os.MkdirTemp("", "worker-images-")
 	if err != nil {
 		return fmt.Errorf("build: %w", err)
@@ -52,9 +66,7 @@ func (p *program) build(cmd *cobra.Command, name, output string, r recipe, dry b
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	o := build.Options{Dir: filepath.Join(dir, "packer"), Output: output, Variables: map[string]string{}}
 	if dry {
-		// a local disk has no cloud that could be played
-		image = image.For(slices.DeleteFunc(slices.Clone(image.Targets), func(t packer.Target) bool { return t == packer.QEMU })...)
-		stand, err := rehearse(cmd.Context(), filepath.Join(dir, "clouds"), io.Discard)
+		stand, err := rehearse(cmd.Context(), filepath.Join(dir, "clouds"))
 		if err != nil {
 			return err
 		}
@@ -63,6 +75,15 @@ func (p *program) build(cmd *cobra.Command, name, output string, r recipe, dry b
 		return errors.Join(p.run(cmd, image, r, o), stand.leftovers(cmd.Context(), image.Targets))
 	}
 	return p.run(cmd, image, r, o)
+}
+
+// clouds leaves out the target of which there is nothing to play: a local disk has no cloud.
+func clouds(image packer.Image) (packer.Image, error) {
+	left := slices.DeleteFunc(slices.Clone(image.Targets), func(t packer.Target) bool { return t == packer.QEMU })
+	if len(left) == 0 {
+		return image, &misuse{text: "a dry run is of clouds, and there is only the target qemu"}
+	}
+	return image.For(left...), nil
 }
 
 // run renders the image and has packer build it.

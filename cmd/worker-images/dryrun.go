@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,26 +26,23 @@ type rehearsal struct {
 	Variables map[string]string `json:"variables"`
 
 	cmd   *exec.Cmd
-	stdin io.Closer // its end ends the program
+	stdin io.Closer    // its end ends the program
+	said  bytes.Buffer // on standard error; to be read once the program has ended
 }
 
-// rehearse starts it, with its files in dir. Close it in any case.
-func rehearse(ctx context.Context, dir string, stderr io.Writer) (*rehearsal, error) {
-	own, err := os.Executable()
+// patience is how long the program may take to end, or to answer.
+const patience = 10 * time.Second
+
+// rehearse starts the program, with its files in dir, and waits until it is ready or ctx ends.
+// After that only close ends it: when ctx ends, packer still cleans up in the clouds.
+func rehearse(ctx context.Context, dir string) (*rehearsal, error) {
+	path, err := player()
 	if err != nil {
-		return nil, fmt.Errorf("dry run: %w", err)
+		return nil, err
 	}
-	path, err := exec.LookPath(filepath.Join(filepath.Dir(own), "taskcluster-local"))
-	if err != nil {
-		path, err = exec.LookPath("taskcluster-local")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("dry run: taskcluster-local, which plays the clouds, is neither in %s nor on PATH", filepath.Dir(own))
-	}
-	r := &rehearsal{cmd: exec.CommandContext(ctx, path, "rehearse", "--data", dir)} //nolint:gosec // the program beside this one
-	r.cmd.Cancel = func() error { return r.stdin.Close() }
-	r.cmd.WaitDelay = 10 * time.Second
-	r.cmd.Stderr = stderr
+	r := &rehearsal{cmd: exec.Command(path, "rehearse", "--data", dir)} //nolint:gosec,noctx // the program beside this one; see close
+	ownGroup(r.cmd)
+	r.cmd.Stderr = &r.said
 	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
@@ -55,9 +53,13 @@ func rehearse(ctx context.Context, dir string, stderr io.Writer) (*rehearsal, er
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
+	stop := context.AfterFunc(ctx, func() { _ = r.cmd.Process.Kill() })
 	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err == nil {
+	if stop() && err == nil {
 		err = json.Unmarshal(line, r)
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("dry run: taskcluster-local is not ready: %w", err), r.close())
@@ -65,17 +67,37 @@ func rehearse(ctx context.Context, dir string, stderr io.Writer) (*rehearsal, er
 	return r, nil
 }
 
-// close ends it and waits.
+// player finds taskcluster-local: beside this program, or on PATH.
+func player() (string, error) {
+	own, err := ownFolder()
+	if err != nil {
+		return "", err
+	}
+	if path, err := exec.LookPath(filepath.Join(own, "taskcluster-local")); err == nil {
+		return path, nil
+	}
+	path, err := exec.LookPath("taskcluster-local")
+	if err != nil {
+		return "", fmt.Errorf("dry run: taskcluster-local, which plays the clouds, is neither in %s nor on PATH", own)
+	}
+	return path, nil
+}
+
+// close ends the program and waits. The error has what the program said of it.
 func (r *rehearsal) close() error {
-	_ = r.stdin.Close() // closed already when the context has ended
+	_ = r.stdin.Close() // it may have ended
+	timer := time.AfterFunc(patience, func() { _ = r.cmd.Process.Kill() })
+	defer timer.Stop()
 	if err := r.cmd.Wait(); err != nil {
-		return fmt.Errorf("dry run: taskcluster-local: %w", err)
+		return fmt.Errorf("dry run: taskcluster-local: %w: %s", err, bytes.TrimSpace(r.said.Bytes()))
 	}
 	return nil
 }
 
-// leftovers is an error that names what the builds have left in the clouds.
+// leftovers is an error that names what the builds have left in the clouds, interrupted ones too.
 func (r *rehearsal) leftovers(ctx context.Context, targets []packer.Target) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+"/reports", nil)
 	if err != nil {
 		return fmt.Errorf("dry run: %w", err)

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,13 +52,19 @@ func (p *program) render(ctx context.Context, dir string, image packer.Image, r 
 		return found, nil, err
 	}
 	if r.programs == "" {
-		if r.programs, err = ownFolder(); err != nil {
-			return found, nil, err
-		}
+		r.programs, err = ownFolder()
+	} else {
+		r.programs, err = filepath.Abs(r.programs)
+	}
+	if err != nil {
+		return found, nil, err
 	}
 	folder := os.DirFS(p.folder)
 	definition, err := packer.Hash(image, folder)
 	if err != nil {
+		return found, nil, err
+	}
+	if image, err = here(image); err != nil {
 		return found, nil, err
 	}
 	warnings, err := render.Render(dir, image, image.Targets, render.Options{
@@ -64,6 +72,21 @@ func (p *program) render(ctx context.Context, dir string, image packer.Image, r 
 		Definition: definition, Programs: r.programs, Variables: variables,
 	})
 	return found, warnings, err
+}
+
+// here makes the path of a local disk one that packer, which runs in another folder, understands.
+func here(image packer.Image) (packer.Image, error) {
+	base := image.Bases[packer.QEMU]
+	if base.Disk == "" || strings.Contains(base.Disk, "://") {
+		return image, nil
+	}
+	var err error
+	if base.Disk, err = filepath.Abs(base.Disk); err != nil {
+		return image, fmt.Errorf("find the disk of the base: %w", err)
+	}
+	image.Bases = maps.Clone(image.Bases)
+	image.Bases[packer.QEMU] = base
+	return image, nil
 }
 
 // ownFolder is the folder of this program.
@@ -89,13 +112,13 @@ func (p *program) newRenderCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, warnings, err := p.render(cmd.Context(), args[1], image, r, nil)
+			_, warnings, err := p.render(cmd.Context(), args[1], image, r, nil)
 			warn(cmd, warnings)
 			if err != nil {
 				return err
 			}
 			for _, t := range image.Targets {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: packer %s build -only=%s\n", t, found.Version, render.Source(image, t))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: packer build -var-file=%s -only=%s .\n", t, render.VariablesFile, render.Source(image, t))
 			}
 			return nil
 		},

@@ -27,7 +27,7 @@ type problem struct{ at, text string }
 type check func(ctx context.Context, folder string, image packer.Image) []problem
 
 // checks are all that validate makes, besides those of reading the definitions.
-func checks() []check { return []check{checkSources, checkDigests} }
+func checks() []check { return []check{checkSources, checkDigests, checkScripts} }
 
 func (p *program) newValidateCommand() *cobra.Command {
 	var targets []string
@@ -35,7 +35,8 @@ func (p *program) newValidateCommand() *cobra.Command {
 		Use:   "validate [NAME…]",
 		Short: "Say all that is wrong with the definitions",
 		Long: "Read all definitions, and look at the images that are named, or at all: whether the files that\n" +
-			"they use are there, and whether what is fetched has a digest. What no lock file pins is named.",
+			"they use are there, whether what is fetched has a digest, and whether a shell understands the\n" +
+			"scripts. What no lock file pins is named.",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			images, err := p.loadSome(names)
 			if err != nil {

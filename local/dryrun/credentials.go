@@ -47,16 +47,17 @@ func (s *Stand) credentials() error {
 
 // Env is what the environment of packer, or of another program that calls clouds, needs beside
 // what it has, as NAME=value: everything goes through the stand's proxy, and nothing leaves this
-// computer. The credentials are good for nothing else. DRYRUN_URL is the URL.
+// computer. The credentials are good for nothing else, and are no word that a log may need, because
+// logs are masked. DRYRUN_URL is the URL.
 func (s *Stand) Env() []string {
 	env := []string{
 		"HTTPS_PROXY=" + s.proxy.URL(), "https_proxy=" + s.proxy.URL(), "HTTP_PROXY=", "http_proxy=",
 		"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
 		"SSL_CERT_FILE=" + s.file("ca.pem"), "CHECKPOINT_DISABLE=1",
-		"AWS_ACCESS_KEY_ID=AKIADRYRUN", "AWS_SECRET_ACCESS_KEY=dry-run", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
+		"AWS_ACCESS_KEY_ID=AKIADRYRUN", "AWS_SECRET_ACCESS_KEY=good-for-nothing", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 		"AWS_EC2_METADATA_DISABLED=true",
 		"GOOGLE_APPLICATION_CREDENTIALS=" + s.file("account.json"),
-		"ARM_CLIENT_ID=" + clientID, "ARM_CLIENT_SECRET=dry-run", "ARM_TENANT_ID=" + tenantID, "ARM_SUBSCRIPTION_ID=" + subscriptionID,
+		"ARM_CLIENT_ID=" + clientID, "ARM_CLIENT_SECRET=good-for-nothing", "ARM_TENANT_ID=" + tenantID, "ARM_SUBSCRIPTION_ID=" + subscriptionID,
 		"DRYRUN_URL=" + s.url,
 	}
 	for name, value := range s.Vars() {

@@ -188,24 +188,25 @@ func TestNoSecretInLog(t *testing.T) {
 
 func TestMissingSecrets(t *testing.T) {
 	o := options(t, "", packer.QEMU)
-	write(t, filepath.Join(o.Dir, render.SecretsFile), `{"a": "env:NO_SUCH_TOKEN", "b": "file:/no/such/file", "c": "vault:x"}`, 0o600)
+	empty := write(t, filepath.Join(t.TempDir(), "empty"), "\n", 0o600)
+	write(t, filepath.Join(o.Dir, render.SecretsFile), `{"a": "env:NO_SUCH_TOKEN", "b": "file:/no/such/file", "c": "vault:x", "d": "file:`+empty+`"}`, 0o600)
 	_, err := build.Run(t.Context(), o)
-	for _, part := range []string{"env:NO_SUCH_TOKEN: the environment does not have it", "/no/such/file", "vault:x"} {
+	for _, part := range []string{"env:NO_SUCH_TOKEN: the environment does not have it", "/no/such/file", "vault:x", empty + ": the file is empty"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("no %q in %v", part, err)
 		}
 	}
 }
 
-// TestInterrupt: packer gets one SIGINT, has time to clean up, and leaves nothing.
+// TestInterrupt: packer is told once, has time to clean up, and leaves nothing.
 func TestInterrupt(t *testing.T) {
 	for name, c := range map[string]struct {
 		trap  string
 		grace time.Duration
 		says  string
 	}{
-		"obeys":    {`trap 'echo cleaned up; kill $child; exit 1' INT`, time.Minute, "cleaned up"},
-		"does not": {`trap 'echo not yet' INT`, 100 * time.Millisecond, "was killed"},
+		"obeys":    {`trap 'echo cleaned up; kill $child; exit 1' TERM`, time.Minute, "cleaned up"},
+		"does not": {`trap 'echo not yet' TERM`, 100 * time.Millisecond, "was killed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, `build() { `+c.trap+`; sleep 600 & child=$!; echo "pid $child"; while :; do wait $child; done; }`, packer.AWS)
@@ -228,6 +229,41 @@ func TestInterrupt(t *testing.T) {
 				t.Logf("scratch folders, perhaps of others: %s", left)
 			}
 		})
+	}
+}
+
+// TestRealPackerIsInterrupted: the packer that is installed ends what it runs, and ends.
+func TestRealPackerIsInterrupted(t *testing.T) {
+	found, err := build.Find(t.Context(), "")
+	if err != nil {
+		t.Skip("packer is not installed: ", err)
+	}
+	o := options(t, "", "null") // a builder that makes no machine
+	o.Packer = found
+	write(t, filepath.Join(o.Dir, "a.pkr.hcl"), `variable "output" {
+  type = string
+}
+source "null" "image" {
+  communicator = "none"
+}
+build {
+  name    = "linux"
+  sources = ["source.null.image"]
+  provisioner "shell-local" {
+    inline = ["echo begun", "exec sleep 600"]
+  }
+}
+`, 0o600)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	o.Progress = func(l build.Line) {
+		if strings.HasSuffix(l.Text, "begun") {
+			cancel(errors.New("the user wants so"))
+		}
+	}
+	o.Grace = time.Minute
+	if _, err := build.Run(ctx, o); !errors.Is(err, build.ErrInterrupted) || strings.Contains(err.Error(), "was killed") {
+		t.Errorf("got %v", err)
 	}
 }
 

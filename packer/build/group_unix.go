@@ -7,11 +7,12 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps a terminal's interrupt from packer: it gets exactly one, from us.
+// ownGroup keeps a terminal's interrupt from packer: it is told once, by us.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// interrupt asks packer alone: its plugins end with it.
-func interrupt(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGINT) }
+// interrupt asks packer alone to clean up: its plugins end with it. Packer is two processes, of
+// which the first passes SIGTERM on to the second, and ignores SIGINT.
+func interrupt(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGTERM) }
 
 // killGroup ends what is left of packer. There may be nothing.
 func killGroup(cmd *exec.Cmd) {

@@ -54,7 +54,11 @@ func resolve(ref packer.Secret, env []string) (string, error) {
 		return value, nil
 	case "file":
 		data, err := os.ReadFile(name)
-		return strings.TrimSuffix(string(data), "\n"), err
+		value := strings.TrimSuffix(string(data), "\n")
+		if err == nil && value == "" {
+			err = errors.New("the file is empty")
+		}
+		return value, err
 	}
 	return "", errors.New("a secret is env:NAME or file:/path")
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/workerkit/workerkit/internal/nearest"
 )
 
-// maxName leaves room for a date within the 63 characters that GCP allows.
-const maxName = 50
+// maxName leaves room for a dash and the 14 digits of a time within the 63 characters that GCP
+// allows.
+const maxName = 48
 
 var (
 	nameForm       = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)

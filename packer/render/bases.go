@@ -88,9 +88,18 @@ type none struct{}
 func labels(tags map[string]string) map[string]string {
 	all := make(map[string]string, len(tags))
 	for name, text := range tags {
-		all[cut(slug(name))] = cut(slug(text))
+		all[cut(label(name))] = cut(label(text))
 	}
 	return all
+}
+
+// label is a slug that may have underscores.
+func label(text string) string {
+	parts := strings.Split(text, "_")
+	for i := range parts {
+		parts[i] = slug(parts[i])
+	}
+	return strings.Join(parts, "_")
 }
 
 func cut(s string) string { return s[:min(len(s), 63)] }

@@ -43,7 +43,7 @@ func full() packer.Image {
 		Storage:     packer.Storage{Use: true, FileSystem: "ext4", Mount: "/srv/tasks-disk", For: []string{"tasks", "caches"}},
 		Hardening:   packer.Hardening{BlockMetadata: true, TimeSync: true},
 		Tests:       []packer.Test{{Name: "git", Command: "git --version"}},
-		Tags:        map[string]string{"Team": "Release Engineering"},
+		Tags:        map[string]string{"Team": "Release Engineering", "Cost_Centre": "A_1"},
 		Targets:     packer.Targets(),
 	}
 }
@@ -86,19 +86,19 @@ func rendered(t *testing.T, image packer.Image, targets []packer.Target, o rende
 func TestContent(t *testing.T) {
 	files := rendered(t, full(), packer.Targets(), options("1.6.6"))
 	for name, want := range map[string]string{
-		"image/packages":                     "git\npython3\n",
-		"image/settings":                     "BLOCK_METADATA=yes\nSSH=no\nTIME_SYNC=yes\n",
-		"image/storage.conf":                 "FILE_SYSTEM='ext4'\nMOUNT='/srv/tasks-disk'\nFOLDERS='tasks caches'\n",
-		"image/files.list":                   "0644\troot\troot\t000-motd\t/etc/motd\n0755\tdaemon\troot\t001-tool\t/opt/tool\n",
-		"image/files/001-tool":               "#!/bin/sh\n",
-		"image/downloads":                    strings.Repeat("b", 64) + "\t0644\tyes\t/opt/a\thttps://example.com/a.tar.gz\n",
-		"image/scripts/00-set-up.script":     "echo ${HOME} {{x}}\n",
-		"image/scripts/00-set-up.script.env": "export A='it'\\''s'\n: \"${secret_file_3a_2fkeys_2fa_5fb?is not set: PKR_VAR_secrets lacks it}\"\nKEY=$(printf %s \"$secret_file_3a_2fkeys_2fa_5fb\" | base64 -d)\nexport KEY\n: \"${secret_env_3aBUILD_5fTOKEN?is not set: PKR_VAR_secrets lacks it}\"\nTOKEN=$(printf %s \"$secret_env_3aBUILD_5fTOKEN\" | base64 -d)\nexport TOKEN\n",
-		"image/services":                     "yes hello\nno cron\n",
-		"image/units/hello.service":          "[Service]\nExecStart=/bin/true\n",
-		"image/environment":                  "B=\"x \\\"\\$y\\\" \\`z\\` \\\\\"\n",
-		"image/tests/00-git.test":            "git --version\n",
-		render.SecretsFile:                   "{\n  \"secret_env_3aBUILD_5fTOKEN\": \"env:BUILD_TOKEN\",\n  \"secret_file_3a_2fkeys_2fa_5fb\": \"file:/keys/a_b\"\n}\n",
+		"image/packages":                      "git\npython3\n",
+		"image/settings":                      "BLOCK_METADATA=yes\nSSH=no\nTIME_SYNC=yes\n",
+		"image/storage.conf":                  "FILE_SYSTEM='ext4'\nMOUNT='/srv/tasks-disk'\nFOLDERS='tasks caches'\n",
+		"image/files.list":                    "0644\troot\troot\t000-motd\t/etc/motd\n0755\tdaemon\troot\t001-tool\t/opt/tool\n",
+		"image/files/001-tool":                "#!/bin/sh\n",
+		"image/downloads":                     strings.Repeat("b", 64) + "\t0644\tyes\t/opt/a\thttps://example.com/a.tar.gz\n",
+		"image/scripts/000-set-up.script":     "echo ${HOME} {{x}}\n",
+		"image/scripts/000-set-up.script.env": "export A='it'\\''s'\n: \"${secret_file_3a_2fkeys_2fa_5fb?is not set: PKR_VAR_secrets lacks it}\"\nKEY=$(printf %s \"$secret_file_3a_2fkeys_2fa_5fb\" | base64 -d)\nexport KEY\n: \"${secret_env_3aBUILD_5fTOKEN?is not set: PKR_VAR_secrets lacks it}\"\nTOKEN=$(printf %s \"$secret_env_3aBUILD_5fTOKEN\" | base64 -d)\nexport TOKEN\n",
+		"image/services":                      "yes hello\nno cron\n",
+		"image/units/hello.service":           "[Service]\nExecStart=/bin/true\n",
+		"image/environment":                   "B=\"x \\\"\\$y\\\" \\`z\\` \\\\\"\n",
+		"image/tests/00-git.test":             "git --version\n",
+		render.SecretsFile:                    "{\n  \"secret_env_3aBUILD_5fTOKEN\": \"env:BUILD_TOKEN\",\n  \"secret_file_3a_2fkeys_2fa_5fb\": \"file:/keys/a_b\"\n}\n",
 		"image/start-worker/amazon-ebs.yml": `cacheOverRestarts: /var/lib/start-worker/state.json
 getSecrets: false
 provider:
@@ -138,7 +138,7 @@ func TestVariables(t *testing.T) {
 	got := rendered(t, full(), packer.Targets(), o)[render.VariablesFile]
 	for _, want := range []string{
 		`name `, `"linux-small"`, `"2026-01-02"`, `"with {{` + "`{{`" + `}}a}}, $${b} and %%{c}"`, `"ami-1"`, `["us-west-2"]`,
-		`[["-cpu", "max"]]`, `"m7i.large"`, `"europe-west1-b"`, `"0.20260101.1"`, `"sha256:aaaa`, `release-engineering`, `"Release Engineering"`, "= false",
+		`[["-cpu", "max"]]`, `"m7i.large"`, `"europe-west1-b"`, `"0.20260101.1"`, `"sha256:aaaa`, `release-engineering`, `cost_centre`, `"a_1"`, `"Release Engineering"`, "= false",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
@@ -262,7 +262,7 @@ func TestWindows(t *testing.T) {
 	if files["linux.pkr.hcl"] != "" || files["scripts/linux/worker.sh"] != "" || files["scripts/windows/sysprep.ps1"] == "" {
 		t.Error("files of the wrong system")
 	}
-	if got := files["image/scripts/00-set-up.script.env.ps1"]; !strings.Contains(got, "$env:A = 'it''s'") {
+	if got := files["image/scripts/000-set-up.script.env.ps1"]; !strings.Contains(got, "$env:A = 'it''s'") {
 		t.Errorf("got %s", got)
 	}
 	if strings.Contains(files["aws.pkr.hcl"], "ed25519") {

@@ -41,7 +41,7 @@ func addScripts(files map[string]string, image packer.Image, folder fs.FS) error
 		if err != nil {
 			return fmt.Errorf("script %s: %w", s.Name, err)
 		}
-		name := fmt.Sprintf("image/scripts/%02d-%s.script", i, slug(s.Name))
+		name := fmt.Sprintf("image/scripts/%03d-%s.script", i, slug(s.Name))
 		files[name] = text
 		set, err := assignments(s, secrets, image.Windows())
 		if err != nil {

@@ -64,3 +64,41 @@ echo false >tests/00-x.test; echo 'echo fine' >tests/01-y.test; step tests
 		t.Errorf("goes on after an error:\n%s", out)
 	}
 }
+
+// TestPackages: what is there is not fetched again, unless another version of it is wanted.
+func TestPackages(t *testing.T) {
+	out := steps(t, `mkdir /var/tmp/bin; PATH=/var/tmp/bin:$PATH
+cat >/var/tmp/bin/dpkg-query <<'END'
+#!/bin/sh
+for name; do :; done
+case $name in git) echo 'installed 1:2.39.5-0' ;; gone) echo 'config-files 1.0' ;; *) exit 1 ;; esac
+END
+printf '#!/bin/sh\necho "apt-get $*"\n' >/var/tmp/bin/apt-get
+chmod +x /var/tmp/bin/*
+echo 'BLOCK_METADATA=no TIME_SYNC=no' >settings
+try() { printf '%s\n' "$@" >packages; step packages | grep -o 'all packages.*\|recommends .*'; }
+try git git:amd64 git=1:2.39.5-0 'git=1:2.39.*'
+try git git=1:2.47.0-1 gone zstd
+rm settings; step packages 2>/dev/null
+`)
+	const want = "all packages are installed\nrecommends git=1:2.47.0-1 gone zstd\npackages failed with "
+	if !strings.HasPrefix(out, want) {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
+// TestFiles: a file is put where it was said, with its mode, over one of before, and never into
+// a folder that has its name.
+func TestFiles(t *testing.T) {
+	out := steps(t, `mkdir -p files /var/tmp/to/folder; echo hello >files/000-a
+printf '0640\troot\troot\t000-a\t/var/tmp/to/new/a b\n' >files.list
+step files; step files
+stat -c '%a %n' '/var/tmp/to/new/a b'
+printf '0644\troot\troot\t000-a\t/var/tmp/to/folder\n' >files.list
+step files
+ls /var/tmp/to/folder
+`)
+	if !strings.HasPrefix(out, "640 /var/tmp/to/new/a b\n") || !strings.HasSuffix(out, "files failed with 1\n") {
+		t.Errorf("got\n%s", out)
+	}
+}

@@ -52,7 +52,7 @@ release() { # DISK
 	for part in "$1" "$sys/block/${1##*/}/${1##*/}"*; do
 		for at in $(findmnt --noheadings --raw --output TARGET --source "$dev/${part##*/}" 2>/dev/null); do
 			case $at in
-			/mnt | /mnt/resource | "$MOUNT") umount "$at" ;;
+			/mnt | /mnt/resource | "$MOUNT") umount "$at" || return 1 ;;
 			*)
 				say "$part is mounted at $at and is left alone"
 				return 1

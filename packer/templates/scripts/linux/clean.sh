@@ -64,6 +64,6 @@ empty /tmp
 empty /var/tmp # the work folder too
 rm -f /dev/shm/script_* /dev/shm/varfile_*
 
-echo "$hygiene" | sh -s -- /
+printf '%s\n' "$hygiene" | sh -s -- /
 fstrim --all 2>/dev/null || true # the image becomes smaller where the disk can forget
 sync

@@ -38,7 +38,7 @@ while IFS="$tab" read -r sum mode unpack path url; do
 	else
 		mkdir -p "$(dirname "$path")"
 		chmod "$mode" "$got"
-		mv "$got" "$path"
+		mv -T "$got" "$path" # not into a folder of this name
 		chown 0:0 "$path"
 	fi
 done <"$list"

@@ -8,5 +8,5 @@ tab=$(printf '\t')
 
 while IFS="$tab" read -r mode owner group name path; do
 	mkdir -p "$(dirname "$path")"
-	install -o "$owner" -g "$group" -m "$mode" "$work/files/$name" "$path"
+	install -T -o "$owner" -g "$group" -m "$mode" "$work/files/$name" "$path"
 done <"$work/files.list"

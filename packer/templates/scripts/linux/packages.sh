@@ -24,13 +24,18 @@ wanted() {
 	fi
 }
 
-installed() {
-	[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+installed() { # NAME, NAME=VERSION, NAME:ARCHITECTURE or NAME/SUITE
+	have=$(dpkg-query --show --showformat='${db:Status-Status} ${Version}' "${1%%[=:/]*}" 2>/dev/null) || return 1
+	case $1 in *=*) version=${1#*=} ;; *) version='*' ;; esac
+	# shellcheck disable=SC2254 # a pattern, as apt takes it
+	case $have in "installed "$version) return 0 ;; esac
+	return 1
 }
 
+all=$(wanted) # on its own: a failure in a loop's list does not count
 missing=
-for package in $(wanted); do
-	if ! installed "${package%%[=:/]*}"; then missing="$missing $package"; fi
+for package in $all; do
+	if ! installed "$package"; then missing="$missing $package"; fi
 done
 if [ -z "$missing" ]; then
 	echo "all packages are installed"
