@@ -6,10 +6,10 @@ PLATFORMS := $(foreach os,linux darwin windows freebsd,$(os)/amd64 $(os)/arm64)
 LINTER    := bin/tools/golangci-lint
 FUZZTIME  ?= 20s
 
-.PHONY: help build demo test check cross lint unit bench fuzz clean setup
+.PHONY: help build demo test check cross lint unit bench fuzz image-test clean setup
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-7s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-10s %s\n' "$$name" "$$what"; done
 
 build: ## every program, stripped, into bin/
 	@mkdir -p bin
@@ -45,6 +45,9 @@ unit: setup ## the tests, with the race detector
 
 bench: build ## the measurements of bench/, one table
 	@for name in sizes boot noop logs notices idle; do go run ./bench/$$name || exit 1; done
+
+image-test: build ## the proof of the images: builds a disk with packer, boots it in QEMU in every emulated cloud (6 to 8 minutes)
+	go run ./imagetest
 
 fuzz: ## each fuzz test for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \

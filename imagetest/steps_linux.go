@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/local/session"
+	"github.com/workerkit/workerkit/local/tasks"
+)
+
+// claims waits for the machine's first claim, and says when what happened.
+func (p *proof) claims(ctx context.Context, id string) error {
+	err := p.await(ctx, "no claim", func() (bool, error) {
+		status, err := p.tasks.Status(ctx, id)
+		return err == nil && status.State != "pending", err
+	})
+	since := func(call string) string {
+		if at := p.called(call); !at.IsZero() {
+			return fmt.Sprintf("%.1f s", at.Sub(p.guest.began).Seconds())
+		}
+		return "never"
+	}
+	network, registered, claimed := p.told("network"), since("worker-manager.registerWorker"), since("queue.claimWork")
+	if _, booted := p.guest.after("kernel"); errors.Is(err, errLate) && !booted {
+		return fmt.Errorf("the disk does not boot: no kernel within %s; console: %s", p.patience, p.guest.console)
+	}
+	if errors.Is(err, errLate) {
+		return fmt.Errorf("%w: within %s kernel %s, network %s, registered %s, asked for work %s; console: %s",
+			errNeverClaimed, p.patience, p.told("kernel"), network, registered, claimed, p.guest.console)
+	}
+	if err != nil {
+		return err
+	}
+	say("%s: since power-on: kernel %s, network %s, registered %s, first claim %s", p.name, p.told("kernel"), network, registered, claimed)
+	if online, ok := p.guest.after("network"); ok {
+		say("%s: first claim %.2f s after the guest's network", p.name, (p.called("queue.claimWork").Sub(p.guest.began) - online).Seconds())
+	}
+	return nil
+}
+
+// told is when the console told a mark.
+func (p *proof) told(mark string) string {
+	if after, ok := p.guest.after(mark); ok {
+		return fmt.Sprintf("%.1f s", after.Seconds())
+	}
+	return "never"
+}
+
+// uploads waits for the end of the task and compares its artifact.
+func (p *proof) uploads(ctx context.Context, id string) error {
+	if err := p.ends(ctx, id, "completed", "completed"); err != nil {
+		return err
+	}
+	folder := filepath.Join(p.dir, "artifacts")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	if _, err := tasks.Download(ctx, p.tasks, session.HTTP(), id, 0, folder); err != nil {
+		return err
+	}
+	note, err := os.ReadFile(filepath.Join(folder, "public", "note.txt"))
+	if err != nil {
+		return err
+	}
+	if want := "made by " + id + "\n"; string(note) != want {
+		return fmt.Errorf("the artifact is %q, not %q", note, want)
+	}
+	log, err := os.ReadFile(filepath.Join(folder, "public", "logs", "live_backing.log"))
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(log, []byte("Exit Code: 0")) {
+		return errors.New("the uploaded log does not tell of an exit code 0")
+	}
+	say("%s: the task completed, artifact and log are uploaded", p.name)
+	return nil
+}
+
+// ends waits until a task is resolved, and compares how.
+func (p *proof) ends(ctx context.Context, id, state, reason string) error {
+	var status tc.TaskStatus
+	err := p.await(ctx, "the task is not resolved", func() (bool, error) {
+		var err error
+		status, err = p.tasks.Status(ctx, id)
+		return status.Resolved(), err
+	})
+	if err != nil {
+		return err
+	}
+	if last := status.Runs[len(status.Runs)-1]; last.State != state || last.Reason != reason {
+		return fmt.Errorf("the task ended %s/%s, not %s/%s", last.State, last.Reason, state, reason)
+	}
+	return nil
+}
+
+// obeys has the machine told, in the middle of a task, that it goes away: by the cloud's notice, or
+// by the power button, which is all that the owner of a static machine has.
+func (p *proof) obeys(ctx context.Context) error {
+	id, err := p.task(ctx, "echo works; sleep 1000")
+	if err != nil {
+		return err
+	}
+	if err := p.await(ctx, "the second task is not claimed", func() (bool, error) {
+		status, err := p.tasks.Status(ctx, id)
+		return status.State == "running", err
+	}); err != nil {
+		return err
+	}
+	served, what := time.Now(), "the power button"
+	if p.launch == nil {
+		err = p.guest.pressPower(ctx)
+	} else {
+		what = "the notice " + p.notice.Kind
+		err = p.server.Machines().Notify(p.key, p.notice)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.ends(ctx, id, "exception", "worker-shutdown"); err != nil {
+		return fmt.Errorf("after %s: %w", what, err)
+	}
+	say("%s: %s ended the second task after %.1f s", p.name, what, time.Since(served).Seconds())
+	return nil
+}
+
+// goes waits until the machine has shut itself down. Where it had worker-manager remove it, the
+// cloud presses its power button.
+func (p *proof) goes(ctx context.Context) error {
+	began, pressed := time.Now(), false
+	err := p.await(ctx, "the machine does not switch itself off", func() (bool, error) {
+		if p.launch != nil && !pressed && !p.guest.off() && !p.server.Machines().Exists(p.key) {
+			pressed = true
+			say("%s: worker-manager removes the machine: power button", p.name)
+			return false, p.guest.pressPower(ctx)
+		}
+		return p.guest.off(), nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, ok := p.guest.after("off"); !ok {
+		return fmt.Errorf("the machine is off, but did not shut down in order; console: %s", p.guest.console)
+	}
+	step(p.name+": shut down", began)
+	return nil
+}
+
+// errLate is that something did not happen in time.
+var errLate = errors.New("not in time") //nolint:gochecknoglobals // a constant
+
+// await polls until done says so. A machine that is off does nothing any more.
+func (p *proof) await(ctx context.Context, otherwise string, done func() (bool, error)) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	late := time.NewTimer(p.patience)
+	defer late.Stop()
+	for {
+		off := p.guest != nil && p.guest.off()
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		if off {
+			return fmt.Errorf("%s: the machine is off after %.1f s: %w", otherwise, time.Since(p.guest.began).Seconds(), errLate)
+		}
+		select {
+		case <-ticker.C:
+		case <-late.C:
+			return fmt.Errorf("%s after %s: %w", otherwise, p.patience, errLate)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
