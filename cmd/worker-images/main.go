@@ -84,7 +84,13 @@ func (p *program) command() *cobra.Command {
 	flags.StringVar(&p.folder, "images", "images", "the `folder` of the definitions")
 	flags.StringArrayVar(&p.options.Vars, "var", nil, "set a variable: `NAME=VALUE`; may be repeated")
 	flags.StringArrayVar(&p.options.VarFiles, "var-file", nil, "set variables from a `file` of NAME = VALUE; may be repeated")
-	root.AddCommand(p.newListCommand(), p.newShowCommand(), p.newValidateCommand(), p.newRenderCommand(), p.newBuildCommand())
+	root.AddCommand(
+		p.newListCommand(),
+		p.newShowCommand(),
+		p.newValidateCommand(),
+		p.newRenderCommand(),
+		p.newBuildCommand(),
+	)
 	return root
 }
 
