@@ -40,7 +40,7 @@ type parts struct {
 func (p parts) engine() (engines.Engine, error) {
 	switch name := p.config.Workerkit.Engine; name {
 	case "", insecure.Name:
-		return insecure.New(proc.New(p.logger), os.Environ()), nil
+		return insecure.New(proc.New(p.logger), os.Environ(), proc.Limits{}), nil
 	case mock.Name:
 		return mock.New(), nil
 	default:
@@ -76,7 +76,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 func (p parts) schema() (*payload.Schema, error) {
 	p.logger, p.http = slog.New(slog.DiscardHandler), http.DefaultClient
 	list, done := p.plugins()
-	merged, err := merge(insecure.New(nil, nil), list)
+	merged, err := merge(insecure.New(nil, nil, proc.Limits{}), list)
 	return merged, errors.Join(err, done())
 }
 

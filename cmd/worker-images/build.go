@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -117,10 +116,10 @@ const projectVariable = "gcp_project"
 
 // runPacker builds, tells how it goes, and what came out.
 func runPacker(ctx context.Context, out io.Writer, o build.Options) error {
-	o.Progress = func(l build.Line) {
-		fmt.Fprintf(out, "%s %-5s %-8s %s\n", l.Time.Format(time.TimeOnly), l.Target, l.Step, l.Text)
-	}
+	shown := newProgress(out, o.Targets)
+	o.Progress = shown.line
 	results, err := build.Run(ctx, o)
+	shown.close()
 	for _, result := range results {
 		for _, a := range result.Artifacts {
 			fmt.Fprintf(out, "%s: %s %s (%.1f s; log: %s)\n", result.Target, a.ID, a.Region, result.Took.Seconds(), result.Log)

@@ -23,7 +23,7 @@ func BenchmarkNoOp(b *testing.B) {
 	}
 	dir := b.TempDir()
 	for b.Loop() {
-		tree, err := trees.Open(dir, "MARK="+dir)
+		tree, err := trees.Open(Options{Dir: dir, Mark: "MARK=" + dir})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -58,10 +58,33 @@ type Tree struct {
 	job     job
 }
 
-// Open opens a tree without processes. Its commands are expected to run in dir and
-// to have mark, a NAME=value that no other tree has, in their environment.
-func (t *Trees) Open(dir, mark string) (*Tree, error) {
-	tree := &Tree{trees: t, dir: dir, mark: mark, running: map[int]bool{}, started: map[int]bool{}}
+// Options say what a tree is like.
+type Options struct {
+	// Dir is the folder in which its commands are expected to run.
+	Dir string
+	// Mark is a NAME=value that its commands have in their environment, and no other tree's.
+	Mark string
+	// Limits are of all its processes together.
+	Limits Limits
+}
+
+// Limits are what the processes of a tree may use together. Zero is no limit. Where the system
+// cannot set one, that is logged once and the processes run without it.
+type Limits struct {
+	Memory    uint64 // bytes
+	Processes uint64 // threads included
+	CPUWeight uint64 // 1 to 10000; 100 is usual
+}
+
+// User is an account of the system.
+type User struct {
+	UID, GID uint32
+	Groups   []uint32 // further ones
+}
+
+// Open opens a tree without processes.
+func (t *Trees) Open(o Options) (*Tree, error) {
+	tree := &Tree{trees: t, dir: o.Dir, mark: o.Mark, running: map[int]bool{}, started: map[int]bool{}}
 	var err error
 	if tree.job, err = tree.openJob(); err != nil {
 		return nil, fmt.Errorf("proc: open a tree: %w", err)
@@ -79,6 +102,8 @@ type Command struct {
 	Dir    string
 	Env    []string
 	Output *os.File // standard output and error
+	// User is as whom it runs; nil is as this process. Not on Windows.
+	User *User
 	// DieWithCaller, on Linux, has the system kill the process when the thread ends that called
 	// Start, which it does with this process at the latest: call it from a locked one.
 	DieWithCaller bool

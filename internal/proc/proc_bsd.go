@@ -26,8 +26,8 @@ func (t *Trees) setUp() system {
 }
 
 // prepare gives the command a session and so a process group of its own.
-func prepare(cmd *exec.Cmd, _ Command) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+func prepare(cmd *exec.Cmd, c Command) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(c.User)}
 }
 
 func (t *Tree) join(*os.Process) error { return nil }

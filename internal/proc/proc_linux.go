@@ -46,7 +46,7 @@ func keepDescriptors() {
 
 // prepare gives the command a session of its own, by which its processes are known.
 func prepare(cmd *exec.Cmd, c Command) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(c.User)}
 	if c.DieWithCaller {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}

@@ -23,7 +23,7 @@ func start(t *testing.T, trees *Trees, script string, env ...string) (*Tree, *Pr
 	t.Helper()
 	dir := t.TempDir()
 	mark := "MARK=" + dir
-	tree, err := trees.Open(dir, mark)
+	tree, err := trees.Open(Options{Dir: dir, Mark: mark})
 	if err != nil {
 		t.Fatal(err)
 	}

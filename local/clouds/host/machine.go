@@ -131,7 +131,7 @@ func (m *machine) uptime(ctx context.Context) (request power, err error) {
 		return none, err
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
-	tree, err := m.host.trees.Open(m.files.dir, m.mark())
+	tree, err := m.host.trees.Open(proc.Options{Dir: m.files.dir, Mark: m.mark()})
 	if err != nil {
 		return none, fmt.Errorf("start-worker: %w", err)
 	}

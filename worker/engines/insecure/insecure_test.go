@@ -18,13 +18,13 @@ func TestMain(m *testing.M) {
 }
 
 func newEngine(*testing.T) engines.Engine {
-	return New(proc.New(slog.New(slog.DiscardHandler)), os.Environ())
+	return New(proc.New(slog.New(slog.DiscardHandler)), os.Environ(), proc.Limits{})
 }
 
 func TestEngine(t *testing.T) {
 	enginetest.Run(t, enginetest.Case{
 		New:     newEngine,
-		Payload: commandPayload,
+		Payload: enginetest.Commands,
 		Loose:   runtime.GOOS != "linux" && runtime.GOOS != "windows",
 	})
 }
@@ -37,7 +37,7 @@ func TestPrivateVariables(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		want = append(want, lower...) // other variables, by the system's rules
 	}
-	if got := New(nil, env).env; !slices.Equal(got, want) {
+	if got := New(nil, env, proc.Limits{}).env; !slices.Equal(got, want) {
 		t.Errorf("the task's environment is %q, want %q", got, want)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package insecure
+package commands
 
 import "os"
 

@@ -1,12 +1,12 @@
-package insecure
+package enginetest
 
 import (
 	"encoding/json"
 	"strings"
 )
 
-// commandPayload makes a batch file of each command.
-func commandPayload(commands ...[]string) string {
+// Commands makes a payload of programs and their arguments, for Case.Payload.
+func Commands(commands ...[]string) string {
 	var files []string
 	for _, c := range commands {
 		files = append(files, "@echo off\r\n\""+strings.Join(c, "\" \"")+"\"")

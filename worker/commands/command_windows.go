@@ -1,4 +1,4 @@
-package insecure
+package commands
 
 import (
 	"fmt"
@@ -66,8 +66,8 @@ func (s *sandbox) process(i int, c command) (proc.Command, error) {
 	if shell == "" {
 		shell = `C:\Windows\System32\cmd.exe`
 	}
-	return proc.Command{Path: shell, Line: `cmd.exe /D /C "` + wrapper + `"`, Dir: s.run.Dir, Env: s.env}, nil
+	return proc.Command{Path: shell, Line: `cmd.exe /D /C "` + wrapper + `"`, Dir: s.run.Dir, Env: s.env, User: s.config.User}, nil
 }
 
-// variable is what names a variable: names do not differ by case.
-func variable(name string) string { return strings.ToUpper(name) }
+// Variable is what names a variable: names do not differ by case.
+func Variable(name string) string { return strings.ToUpper(name) }

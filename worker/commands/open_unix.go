@@ -1,6 +1,6 @@
 //go:build unix
 
-package insecure
+package commands
 
 import (
 	"errors"

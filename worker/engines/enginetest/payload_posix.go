@@ -1,10 +1,11 @@
 //go:build !windows
 
-package insecure
+package enginetest
 
 import "encoding/json"
 
-func commandPayload(commands ...[]string) string {
+// Commands makes a payload of programs and their arguments, for Case.Payload.
+func Commands(commands ...[]string) string {
 	text, err := json.Marshal(map[string]any{"command": commands})
 	if err != nil {
 		panic(err)

@@ -1,4 +1,4 @@
-package insecure
+package commands
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 // result is the task directory after the commands.
 type result struct {
+	config Config
 	dir    string
 	status engines.Status
 }
@@ -22,7 +23,16 @@ func (r *result) Status() engines.Status { return r.status }
 
 // OpenFile implements engines.Result.
 func (r *result) OpenFile(_ context.Context, path string) (engines.File, error) {
-	return open(r.absolute(path))
+	return r.open(r.absolute(path))
+}
+
+// open opens a file that the task may read.
+func (r *result) open(path string) (file engines.File, err error) {
+	err = r.config.As(func() (err error) {
+		file, err = open(path)
+		return err
+	})
+	return file, err
 }
 
 func (r *result) absolute(path string) string {
@@ -59,20 +69,44 @@ func open(path string) (engines.File, error) {
 	return file, nil
 }
 
-// WalkDir implements engines.Result.
+// WalkDir implements engines.Result. All files are found before the first is visited: the rights of
+// the task are for looking, not for whatever visit does.
 func (r *result) WalkDir(ctx context.Context, path string, visit func(rel string, open func() (engines.File, error)) error) error {
-	root, err := filepath.EvalSymlinks(r.absolute(path)) // the walk would not follow the root itself
+	var root string
+	var found []string
+	err := r.config.As(func() (err error) {
+		root, err = filepath.EvalSymlinks(r.absolute(path)) // the walk would not follow the root itself
+		if err == nil {
+			found, err = list(ctx, root)
+		}
+		return err
+	})
 	if err != nil {
-		return err //nolint:wrapcheck // names the file
+		return err
 	}
+	for _, rel := range found {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := visit(filepath.ToSlash(rel), func() (engines.File, error) { return r.open(filepath.Join(root, rel)) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list returns the regular files below root, relative to it, in lexical order.
+func list(ctx context.Context, root string) ([]string, error) {
 	info, err := os.Stat(root)
 	if err != nil {
-		return err //nolint:wrapcheck // names the file
+		return nil, err //nolint:wrapcheck // names the file
 	}
 	if !info.IsDir() {
-		return engines.ErrWrongKind
+		return nil, engines.ErrWrongKind
 	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	var found []string
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -83,11 +117,10 @@ func (r *result) WalkDir(ctx context.Context, path string, visit func(rel string
 			return nil
 		}
 		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return fmt.Errorf("insecure: walk: %w", err)
-		}
-		return visit(filepath.ToSlash(rel), func() (engines.File, error) { return open(path) })
+		found = append(found, rel)
+		return err
 	})
+	return found, err
 }
 
 // regular tells whether an entry is a file, or a link to one. A link that leads nowhere is none.
@@ -99,7 +132,12 @@ func regular(path string, d fs.DirEntry) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Dispose implements engines.Result. Everything was freed when the commands had ended.
-func (*result) Dispose(context.Context) error { return nil }
+// Dispose implements engines.Result. The processes were ended when the commands had.
+func (r *result) Dispose(ctx context.Context) error {
+	if err := r.config.Free(ctx); err != nil {
+		return fmt.Errorf("%s: %w", r.config.Engine, err)
+	}
+	return nil
+}
 
 var _ engines.Result = (*result)(nil)

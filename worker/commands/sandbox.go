@@ -1,4 +1,4 @@
-package insecure
+package commands
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 // sandbox is a run's commands, executed by one goroutine.
 type sandbox struct {
+	config   Config
 	run      *task.Run
 	tree     *proc.Tree
 	env      []string
@@ -47,6 +48,9 @@ func (s *sandbox) execute() {
 	s.yield()
 	s.leave()
 	s.status.Duration = time.Since(begin)
+	if s.err != nil { // there will be no result to dispose of
+		s.err = errors.Join(s.err, s.config.Free(context.Background()))
+	}
 }
 
 // insist is how long it may take to end processes by force.
@@ -73,14 +77,14 @@ func (s *sandbox) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), insist)
 	defer cancel()
 	if err := s.tree.Kill(ctx, 0); err != nil && s.err == nil {
-		s.err = fmt.Errorf("insecure: end what the commands left behind: %w", err)
+		s.err = fmt.Errorf("%s: end what the commands left behind: %w", s.config.Engine, err)
 	}
 	for _, o := range s.outputs {
 		_ = o.r.SetReadDeadline(time.Now().Add(farewell)) // it may be closed
 	}
 	s.copying.Wait()
 	if err := s.tree.Close(); err != nil && s.err == nil {
-		s.err = fmt.Errorf("insecure: %w", err)
+		s.err = fmt.Errorf("%s: %w", s.config.Engine, err)
 	}
 	for _, o := range s.outputs {
 		if o.err != nil && s.err == nil {
@@ -110,7 +114,7 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 	state, err := process.Wait()
 	wall := time.Since(begin)
 	if err != nil {
-		return engines.Status{}, fmt.Errorf("insecure: %w", err)
+		return engines.Status{}, fmt.Errorf("%s: %w", s.config.Engine, err)
 	}
 	s.yield() // so that last words come before the footer
 	if err := output.ended(); err != nil {
@@ -171,7 +175,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{dir: s.run.Dir, status: s.status}, nil
+	return &result{config: s.config, dir: s.run.Dir, status: s.status}, nil
 }
 
 // Kill implements engines.Sandbox.
@@ -182,7 +186,7 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 	default:
 	}
 	if err := s.kill(ctx, grace); err != nil {
-		return fmt.Errorf("insecure: %w", err)
+		return fmt.Errorf("%s: %w", s.config.Engine, err)
 	}
 	select {
 	case <-s.done:

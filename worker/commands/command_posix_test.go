@@ -1,18 +1,21 @@
 //go:build !windows
 
-package insecure
+package commands
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/enginetest"
 	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/tasklog"
 )
@@ -25,7 +28,7 @@ func execute(t *testing.T, path string, commands ...[]string) (engines.Status, s
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Remove() })
-	run := &task.Run{Payload: json.RawMessage(commandPayload(commands...)), Dir: t.TempDir(), Log: log}
+	run := &task.Run{Payload: json.RawMessage(enginetest.Commands(commands...)), Dir: t.TempDir(), Log: log}
 	bin := filepath.Join(run.Dir, "bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
@@ -33,7 +36,7 @@ func execute(t *testing.T, path string, commands ...[]string) (engines.Status, s
 	if err := os.WriteFile(filepath.Join(bin, "tool"), []byte("#!/bin/sh\necho \"tool: $*\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	builder, err := newEngine(t).NewBuilder(t.Context(), run)
+	builder, err := NewBuilder(run, Config{Engine: "test", Trees: proc.New(slog.New(slog.DiscardHandler)), Env: os.Environ()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package insecure
+package commands
 
 // nonBlocking is nothing: opening a file does not wait.
 const nonBlocking = 0

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package insecure
+package commands
 
 import (
 	"os/exec"
@@ -66,7 +66,7 @@ func (s *sandbox) process(_ int, c command) (proc.Command, error) {
 	case !filepath.IsAbs(path):
 		path = filepath.Join(s.run.Dir, path)
 	}
-	return proc.Command{Path: path, Args: c, Dir: s.run.Dir, Env: s.env}, nil
+	return proc.Command{Path: path, Args: c, Dir: s.run.Dir, Env: s.env, User: s.config.User}, nil
 }
 
 // lookPath is exec.LookPath with the PATH of env.
@@ -88,5 +88,5 @@ func lookPath(name string, env []string, dir string) (string, error) {
 	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
-// variable is what names a variable: names differ by case.
-func variable(name string) string { return name }
+// Variable is what names a variable: names differ by case.
+func Variable(name string) string { return name }

@@ -1,0 +1,159 @@
+package journal_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/workerkit/workerkit/internal/secret"
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/worker/journal"
+)
+
+const sentinel = "a-token-that-nobody-else-may-see"
+
+func owner() journal.Owner {
+	return journal.Owner{RootURL: "https://tc.example.com", Pool: "proj/ci", Group: "group", ID: "worker"}
+}
+
+func claim(task string) journal.Entry {
+	return journal.Entry{
+		TaskID: task, RunID: 2, TakenUntil: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Credentials: tc.Credentials{ClientID: "task-client/" + task, AccessToken: secret.New(sentinel), Certificate: secret.New("{}")},
+		Dir:         "/tasks/task_" + task, Own: "/tasks/own_task_" + task, LogName: "public/logs/live_backing.log",
+		Expires: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+}
+
+func open(t *testing.T, dir string, o journal.Owner) (*journal.Journal, []journal.Entry, []string) {
+	t.Helper()
+	j, left, notes, err := journal.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, left, notes
+}
+
+// same compares claims with the secrets in them.
+func same(t *testing.T, got, want []journal.Entry) {
+	t.Helper()
+	reveal := cmp.Transformer("Reveal", func(s secret.String) string { return s.Reveal() })
+	if diff := cmp.Diff(want, got, reveal); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestClaimsSurvive(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j, left, _ := open(t, dir, owner())
+	if len(left) > 0 {
+		t.Errorf("a new journal has %v", left)
+	}
+	a, b := claim("a"), claim("b")
+	for _, e := range []journal.Entry{a, b} {
+		if err := j.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.TakenUntil, b.Credentials.AccessToken = b.TakenUntil.Add(time.Hour), secret.New("newer")
+	if err := j.Put(b); err != nil {
+		t.Fatal(err)
+	}
+	_, left, notes := open(t, dir, owner())
+	same(t, left, []journal.Entry{a, b})
+	if len(notes) > 0 {
+		t.Errorf("notes: %q", notes)
+	}
+	for range 2 { // forgetting twice is fine
+		if err := j.Remove("a", 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, left, _ = open(t, dir, owner())
+	same(t, left, []journal.Entry{b})
+}
+
+// TestOnlyOneOwner has a journal come up on another machine.
+func TestOnlyOneOwner(t *testing.T) {
+	others := map[string]func(*journal.Owner){
+		"deployment": func(o *journal.Owner) { o.RootURL = "https://other.example.com" },
+		"pool":       func(o *journal.Owner) { o.Pool = "proj/other" },
+		"group":      func(o *journal.Owner) { o.Group = "other" },
+		"worker":     func(o *journal.Owner) { o.ID = "other" },
+	}
+	for name, change := range others {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j, _, _ := open(t, dir, owner())
+			if err := j.Put(claim("a")); err != nil {
+				t.Fatal(err)
+			}
+			other := owner()
+			change(&other)
+			_, left, notes := open(t, dir, other)
+			if len(left) > 0 || len(notes) != 1 || !strings.Contains(notes[0], "another worker's") {
+				t.Errorf("claims %v, notes %q", left, notes)
+			}
+			if _, left, _ = open(t, dir, owner()); len(left) > 0 {
+				t.Error("the claim was kept")
+			}
+		})
+	}
+}
+
+// TestDamage has files that no worker could use: they are said, once, and stop nothing.
+func TestDamage(t *testing.T) {
+	for name, content := range map[string]string{
+		"cut.claim":    `{"format": 1, "credentials": {"accessToken": "` + sentinel,
+		"empty.claim":  "",
+		"newer.claim":  `{"format": 2, "taskId": "a"}`,
+		"a_0.claim.12": `{}`, // a write that never ended
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j, _, _ := open(t, dir, owner())
+			if err := j.Put(claim("good")); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, left, notes := open(t, dir, owner())
+			same(t, left, []journal.Entry{claim("good")})
+			if len(notes) != 1 || !strings.Contains(notes[0], name) || strings.Contains(notes[0], sentinel) {
+				t.Errorf("notes: %q", notes)
+			}
+			if _, _, notes = open(t, dir, owner()); len(notes) > 0 {
+				t.Errorf("said again: %q", notes)
+			}
+		})
+	}
+}
+
+func TestNobodyElseReadsIt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no mode bits; package private sets and tests its access lists")
+	}
+	dir := filepath.Join(t.TempDir(), "journal")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	j, _, _ := open(t, dir, owner())
+	if err := j.Put(claim("a")); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
