@@ -25,6 +25,26 @@ type Workerkit struct {
 	Engine string `json:"engine"`
 	// KillGraceSecs is how long commands that are ended early may take to obey, in seconds.
 	KillGraceSecs uint `json:"killGraceSecs"`
+	// CancelPollSecs is how often the queue is asked whether running tasks were cancelled, in
+	// seconds; 0 is never.
+	CancelPollSecs uint `json:"cancelPollSecs"`
+	// BlockMetadata closes the clouds' metadata services to the users of tasks.
+	BlockMetadata bool `json:"blockMetadata"`
+	// TaskLimits are of the processes of each task together.
+	TaskLimits TaskLimits `json:"taskLimits"`
+	// MaxFaultyRuns is after how many runs in a row that fail through the worker's fault it stops
+	// claiming; 0 is never.
+	MaxFaultyRuns uint `json:"maxFaultyRuns"`
+	// StuckAfterSecs is how long a run may take for anything but its commands before it is ended, in
+	// seconds; 0 is for ever.
+	StuckAfterSecs uint `json:"stuckAfterSecs"`
+}
+
+// TaskLimits are limits of one task; 0 is none.
+type TaskLimits struct {
+	MemoryMegabytes uint `json:"memoryMegabytes"`
+	Processes       uint `json:"processes"` // threads included
+	CPUWeight       uint `json:"cpuWeight"` // 1 to 10000, 100 is usual
 }
 
 // Defaults is the configuration before the file is read.
@@ -63,7 +83,7 @@ func Defaults() Config {
 		TasksDir:                      "tasks",
 		WorkerGroup:                   "test-worker-group",
 		WorkerTypeMetadata:            map[string]any{},
-		Workerkit:                     Workerkit{KillGraceSecs: 5},
+		Workerkit:                     Workerkit{KillGraceSecs: 5, CancelPollSecs: 60, MaxFaultyRuns: 3, StuckAfterSecs: 3600},
 		D2GConfig: D2G{
 			AllowChainOfTrust: true, AllowDisableSeccomp: true, AllowHostSharedMemory: true,
 			AllowInteractive: true, AllowKVM: true, AllowLoopbackAudio: true, AllowLoopbackVideo: true,
