@@ -20,6 +20,21 @@ variable "disks" {
   default     = "disks"
 }
 
+variable "aws_copies" {
+  description = "Regions of AWS that get a copy."
+  default     = []
+}
+
+variable "aws_accounts" {
+  description = "Accounts of AWS that may use the images."
+  default     = []
+}
+
+variable "azure_resource_group" {
+  description = "Where Azure puts the images; it must exist."
+  default     = "worker-images"
+}
+
 image "linux" {
   abstract = true
 
@@ -36,6 +51,15 @@ image "linux" {
   }
   base "azure" {
     region = var.azure_region
+  }
+
+  # With --var aws_copies='["eu-west-1"]' --var aws_accounts='["123456789012"]' others have them too.
+  publish "aws" {
+    regions  = var.aws_copies
+    accounts = var.aws_accounts
+  }
+  publish "azure" {
+    resource_group = var.azure_resource_group
   }
 
   worker {

@@ -22,6 +22,14 @@ image "windows-2022-worker" {
     region    = var.azure_region
   }
 
+  publish "aws" {
+    regions  = var.aws_copies
+    accounts = var.aws_accounts
+  }
+  publish "azure" {
+    resource_group = var.azure_resource_group
+  }
+
   worker {
     engine = "insecure"
     config = {

@@ -44,9 +44,12 @@ func TestHash(t *testing.T) {
 		"a value":               func(i *packer.Image, _ fstest.MapFS) { i.Size = 1 },
 		"a base":                func(i *packer.Image, _ fstest.MapFS) { i.Bases[packer.AWS] = packer.Base{ID: "ami-2"} },
 		"a value of the worker": func(i *packer.Image, _ fstest.MapFS) { i.Worker.Config["a"] = 2 },
-		"a reference":           func(i *packer.Image, _ fstest.MapFS) { i.Scripts[0].Secrets["T"] = "env:U" },
-		"a file":                func(_ *packer.Image, f fstest.MapFS) { f["motd"].Data = []byte("n") },
-		"a script":              func(_ *packer.Image, f fstest.MapFS) { f["scripts/s.sh"].Data = []byte("t") },
+		"where it goes": func(i *packer.Image, _ fstest.MapFS) {
+			i.Publish = map[packer.Target]packer.Publish{packer.AWS: {Encrypt: true}}
+		},
+		"a reference": func(i *packer.Image, _ fstest.MapFS) { i.Scripts[0].Secrets["T"] = "env:U" },
+		"a file":      func(_ *packer.Image, f fstest.MapFS) { f["motd"].Data = []byte("n") },
+		"a script":    func(_ *packer.Image, f fstest.MapFS) { f["scripts/s.sh"].Data = []byte("t") },
 	} {
 		i, f := image(), folder()
 		change(&i, f)
@@ -67,6 +70,7 @@ func TestHash(t *testing.T) {
 func TestHashOfATarget(t *testing.T) {
 	before, after := image(), image()
 	after.Bases[packer.AWS] = packer.Base{ID: "ami-2"}
+	after.Publish = map[packer.Target]packer.Publish{packer.AWS: {Regions: []string{"us-west-2"}}}
 	if hash(t, before.For(packer.GCP), folder()) != hash(t, after.For(packer.GCP), folder()) {
 		t.Error("GCP's hash depends on the base in AWS")
 	}

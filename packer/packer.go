@@ -23,24 +23,25 @@ func Targets() []Target { return []Target{AWS, GCP, Azure, QEMU} }
 // only scripts may use them, and name them. In JSON the members have the names that they have in
 // the language of the definitions.
 type Image struct {
-	Name        string            `json:"name"` // valid as an image's name in every cloud, with room for a date
-	Description string            `json:"description,omitempty"`
-	OS          string            `json:"os"`    // one of OSes
-	Arch        string            `json:"arch"`  // one of Arches
-	Bases       map[Target]Base   `json:"bases"` // one for each of Targets
-	Size        int               `json:"size"`  // of the disk, in GiB
-	Worker      Worker            `json:"worker"`
-	Packages    []string          `json:"packages,omitempty"` // of the system's package manager, in their order
-	Files       []File            `json:"files,omitempty"`
-	Downloads   []Download        `json:"downloads,omitempty"`
-	Scripts     []Script          `json:"scripts,omitempty"`
-	Services    []Service         `json:"services,omitempty"`
-	Environment map[string]string `json:"environment,omitempty"` // of the worker's service
-	Storage     Storage           `json:"storage"`
-	Hardening   Hardening         `json:"hardening"`
-	Tests       []Test            `json:"tests,omitempty"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	Targets     []Target          `json:"targets"` // in the order of the function Targets
+	Name        string             `json:"name"` // valid as an image's name in every cloud, with room for a date
+	Description string             `json:"description,omitempty"`
+	OS          string             `json:"os"`                // one of OSes
+	Arch        string             `json:"arch"`              // one of Arches
+	Bases       map[Target]Base    `json:"bases"`             // one for each of Targets
+	Publish     map[Target]Publish `json:"publish,omitempty"` // of some of Targets
+	Size        int                `json:"size"`              // of the disk, in GiB
+	Worker      Worker             `json:"worker"`
+	Packages    []string           `json:"packages,omitempty"` // of the system's package manager, in their order
+	Files       []File             `json:"files,omitempty"`
+	Downloads   []Download         `json:"downloads,omitempty"`
+	Scripts     []Script           `json:"scripts,omitempty"`
+	Services    []Service          `json:"services,omitempty"`
+	Environment map[string]string  `json:"environment,omitempty"` // of the worker's service
+	Storage     Storage            `json:"storage"`
+	Hardening   Hardening          `json:"hardening"`
+	Tests       []Test             `json:"tests,omitempty"`
+	Tags        map[string]string  `json:"tags,omitempty"`
+	Targets     []Target           `json:"targets"` // in the order of the function Targets
 
 	// From says for each value where it comes from: "images/linux.hcl:12", "default", "lock". Its
 	// keys are the paths that the definition's language has for them: "worker.engine",
@@ -59,13 +60,20 @@ func Arches() []string { return []string{"amd64", "arm64"} }
 // Windows tells whether the image runs Windows; else it runs a Linux.
 func (i Image) Windows() bool { return strings.HasPrefix(i.OS, "windows-") }
 
-// For returns the image as it is in some of its targets: without the bases of the others.
+// For returns the image as it is in some of its targets: without what it says of the others.
 func (i Image) For(targets ...Target) Image {
 	bases := map[Target]Base{}
+	var publish map[Target]Publish
 	for _, t := range targets {
 		bases[t] = i.Bases[t]
+		if p, ok := i.Publish[t]; ok {
+			if publish == nil {
+				publish = map[Target]Publish{}
+			}
+			publish[t] = p
+		}
 	}
-	i.Targets, i.Bases = targets, bases
+	i.Targets, i.Bases, i.Publish = targets, bases, publish
 	return i
 }
 
@@ -94,6 +102,28 @@ type Base struct {
 	Region      string `json:"region,omitempty"`
 	Zone        string `json:"zone,omitempty"`
 	MachineType string `json:"machine_type,omitempty"`
+
+	// Variables sets variables of the templates that nothing else here sets, such as aws_subnet.
+	// Values are texts, numbers, flags, and lists and maps of them, as JSON has them.
+	Variables map[string]any `json:"variables,omitempty"`
+}
+
+// Publish says where in a cloud the finished image goes besides the region that builds it, how it
+// is encrypted, and who may use it. Which members count depends on the target.
+type Publish struct {
+	Regions []string `json:"regions,omitempty"` // AWS, Azure: get a copy; not that of the base
+	KMSKey  string   `json:"kms_key,omitempty"` // AWS, GCP: encrypts; one's own, not the account's
+	// AWS
+	Accounts      []string          `json:"accounts,omitempty"` // may use the image and its copies
+	Encrypt       bool              `json:"encrypt,omitempty"`
+	RegionKMSKeys map[string]string `json:"region_kms_keys,omitempty"` // of the copies, by region: of all of them, or none
+	// GCP
+	Locations []string `json:"locations,omitempty"` // where it is stored
+	// Azure
+	ResourceGroup        string `json:"resource_group,omitempty"` // of the managed image
+	Gallery              string `json:"gallery,omitempty"`        // gets a version of Image; none when empty
+	GalleryResourceGroup string `json:"gallery_resource_group,omitempty"`
+	Image                string `json:"image,omitempty"` // the image definition in the gallery
 }
 
 // Worker says which worker the image runs.

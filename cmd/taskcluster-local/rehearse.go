@@ -16,6 +16,7 @@ import (
 
 func newRehearseCommand() *cobra.Command {
 	var dir string
+	var apis bool
 	command := &cobra.Command{
 		Use:   "rehearse --data DIR",
 		Short: "Serve the clouds' APIs for a dry run of image builds",
@@ -28,10 +29,11 @@ func newRehearseCommand() *cobra.Command {
 			if dir == "" {
 				return errors.New("rehearse: --data DIR is required")
 			}
-			return rehearse(cmd.Context(), dir, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return rehearse(cmd.Context(), dryrun.Options{Dir: dir, NoMachine: apis}, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	command.Flags().StringVar(&dir, "data", "", "a `folder` for keys and uploads; made when absent")
+	command.Flags().BoolVar(&apis, "no-machine", false, "only the APIs, with no machine to log in to: it needs OpenSSH's server")
 	return command
 }
 
@@ -42,11 +44,12 @@ type rehearsal struct {
 	Variables map[string]string `json:"variables"`
 }
 
-func rehearse(ctx context.Context, dir string, stdin io.Reader, stdout, stderr io.Writer) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func rehearse(ctx context.Context, o dryrun.Options, stdin io.Reader, stdout, stderr io.Writer) error {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
-	stand, err := dryrun.Start(ctx, dryrun.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	o.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	stand, err := dryrun.Start(ctx, o)
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}

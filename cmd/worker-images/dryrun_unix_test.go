@@ -17,6 +17,7 @@ import (
 
 	"github.com/workerkit/workerkit/packer"
 	packerbuild "github.com/workerkit/workerkit/packer/build"
+	"github.com/workerkit/workerkit/packer/inventory"
 )
 
 // programs builds what a dry run needs, and skips the test where a dry run cannot be.
@@ -54,12 +55,21 @@ func TestDryRun(t *testing.T) {
 		return cmd
 	}
 	t.Run("whole", func(t *testing.T) {
-		out, err := dryRun(t.TempDir(), "--allow-imdsv1").CombinedOutput()
+		output := t.TempDir()
+		out, err := dryRun(output, "--allow-imdsv1").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		if !strings.Contains(string(out), "\naws: ami-") {
 			t.Errorf("no image came out:\n%s", out)
+		}
+		taken, err := os.Open(filepath.Join(output, "aws", "inventory.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		if i, err := inventory.Parse(taken); err != nil || i.System != "rehearsed" {
+			t.Errorf("the inventory is %+v, %v", i, err)
 		}
 		for _, secret := range []string{"PRIVATE KEY", "AWS_SECRET"} {
 			if strings.Contains(string(out), secret) {
@@ -187,7 +197,7 @@ func TestNoClouds(t *testing.T) {
 	if _, err := rehearse(ctx, t.TempDir()); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := clouds(packer.Image{Targets: []packer.Target{packer.QEMU}}); err == nil || !strings.Contains(err.Error(), "only the target qemu") {
+	if _, err := onlyClouds(packer.Image{Targets: []packer.Target{packer.QEMU}}); err == nil || !strings.Contains(err.Error(), "only the target qemu") {
 		t.Errorf("got %v", err)
 	}
 }

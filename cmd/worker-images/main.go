@@ -21,6 +21,7 @@ const (
 	exitFine    = 0
 	exitFailed  = 1 // the definitions are wrong, or what was to be done failed
 	exitMisused = 2 // the command line is wrong: a command, flag, image or target that is not there
+	exitPending = 3 // plan --exit-code: something would be built
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -38,6 +39,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitFine
+	}
+	if errors.Is(err, errPending) {
+		return exitPending
 	}
 	fmt.Fprintf(stderr, "worker-images: %v\n", err)
 	// What fails before any command runs is its command line.
@@ -63,6 +67,7 @@ func interrupts() []os.Signal {
 // program is what all commands share.
 type program struct {
 	folder  string // of the definitions
+	records string // the folder of the records of builds
 	options define.Options
 	started bool // the command line was understood
 }
@@ -82,6 +87,7 @@ func (p *program) command() *cobra.Command {
 	p.options.LookupEnv = os.LookupEnv
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.folder, "images", "images", "the `folder` of the definitions")
+	flags.StringVar(&p.records, "records", "records", "the `folder` of what builds leave: RECORDS/NAME/VERSION/TARGET")
 	flags.StringArrayVar(&p.options.Vars, "var", nil, "set a variable: `NAME=VALUE`; may be repeated")
 	flags.StringArrayVar(&p.options.VarFiles, "var-file", nil, "set variables from a `file` of NAME = VALUE; may be repeated")
 	root.AddCommand(
@@ -90,6 +96,16 @@ func (p *program) command() *cobra.Command {
 		p.newValidateCommand(),
 		p.newRenderCommand(),
 		p.newBuildCommand(),
+		p.newDiffCommand(),
+		p.newRecordCommand(),
+		p.newBootCommand(),
+		p.newTestCommand(),
+		p.newPoolCommand(),
+		p.newPruneCommand(),
+		p.newGCCommand(),
+		p.newPlanCommand(),
+		p.newUpdateCommand(),
+		p.newLedgerCommand(),
 	)
 	return root
 }

@@ -59,34 +59,50 @@ func (p *program) render(ctx context.Context, dir string, image packer.Image, r 
 	if err != nil {
 		return found, nil, err
 	}
-	folder := os.DirFS(p.folder)
-	definition, err := packer.Hash(image, folder)
-	if err != nil {
+	base := image.Bases[packer.QEMU] // packer runs in another folder: it needs the whole path
+	if base.Disk, err = local(base.Disk, filepath.Abs); err != nil {
 		return found, nil, err
 	}
-	if image, err = here(image); err != nil {
-		return found, nil, err
-	}
-	warnings, err := render.Render(dir, image, image.Targets, render.Options{
-		PackerVersion: found.Version, AllowIMDSv1: r.allowIMDSv1, Folder: folder, Version: r.version,
-		Definition: definition, Programs: r.programs, Variables: variables,
-	})
+	warnings, err := p.renderFor(found.Version, dir, withBase(image, packer.QEMU, base), image, r, variables)
 	return found, warnings, err
 }
 
-// here makes the path of a local disk one that packer, which runs in another folder, understands.
-func here(image packer.Image) (packer.Image, error) {
-	base := image.Bases[packer.QEMU]
-	if base.Disk == "" || strings.Contains(base.Disk, "://") {
-		return image, nil
+// renderFor writes the folder for a version of packer. The paths in image are as packer will need
+// them, in defined as they were written, which is what the hash is of.
+func (p *program) renderFor(packerVersion, dir string, image, defined packer.Image, r recipe, variables map[string]any) ([]string, error) {
+	definition, err := packer.Hash(defined, os.DirFS(p.folder))
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	if base.Disk, err = filepath.Abs(base.Disk); err != nil {
-		return image, fmt.Errorf("find the disk of the base: %w", err)
+	return render.Render(dir, image, image.Targets, p.renderOptions(packerVersion, definition, r, variables))
+}
+
+func (p *program) renderOptions(packerVersion, definition string, r recipe, variables map[string]any) render.Options {
+	return render.Options{
+		PackerVersion: packerVersion, AllowIMDSv1: r.allowIMDSv1, Folder: os.DirFS(p.folder), Version: r.version,
+		Definition: definition, Programs: r.programs, Variables: variables,
 	}
-	image.Bases = maps.Clone(image.Bases)
-	image.Bases[packer.QEMU] = base
-	return image, nil
+}
+
+// local changes the path of a disk on this computer; that of another is a URL.
+func local(disk string, change func(string) (string, error)) (string, error) {
+	if disk == "" || strings.Contains(disk, "://") {
+		return disk, nil
+	}
+	changed, err := change(disk)
+	if err != nil {
+		return "", fmt.Errorf("find the disk of the base: %w", err)
+	}
+	return changed, nil
+}
+
+// withBase returns the image with another base, if it has one for the target.
+func withBase(image packer.Image, t packer.Target, base packer.Base) packer.Image {
+	if _, ok := image.Bases[t]; ok {
+		image.Bases = maps.Clone(image.Bases)
+		image.Bases[t] = base
+	}
+	return image
 }
 
 // ownFolder is the folder of this program.
@@ -100,31 +116,48 @@ func ownFolder() (string, error) {
 
 func (p *program) newRenderCommand() *cobra.Command {
 	var r recipe
+	var all bool
 	command := &cobra.Command{
-		Use:   "render NAME DIR",
+		Use:   "render NAME DIR | render --all DIR",
 		Short: "Write what packer builds an image from",
 		Long: "Write into DIR the templates, variables and scripts from which packer builds the image: what\n" +
 			"`build` uses, for the packer that is there. Plain packer understands the folder as well:\n" +
-			"packer build -var-file=" + render.VariablesFile + " -only=SOURCE .",
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			image, err := p.one(args[0], r.targets)
-			if err != nil {
-				return err
-			}
-			_, warnings, err := p.render(cmd.Context(), args[1], image, r, nil)
-			warn(cmd, warnings)
-			if err != nil {
-				return err
-			}
-			for _, t := range image.Targets {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: packer build -var-file=%s -only=%s .\n", t, render.VariablesFile, render.Source(image, t))
+			"packer build -var-file=" + render.VariablesFile + " -only=SOURCE .\n\n" +
+			"With --all each image gets the folder DIR/NAME, whose paths are relative to it: it can be kept\n" +
+			"under version control. What has not changed is not written again.",
+		Example: "  worker-images render debian-12-worker-amd64 out/debian\n  worker-images render --all rendered --target aws,gcp",
+		Args: func(_ *cobra.Command, args []string) error {
+			if want := map[bool]int{false: 2, true: 1}[all]; len(args) != want {
+				return &misuse{text: "render takes a NAME and a DIR, or --all and a DIR"}
 			}
 			return nil
 		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return p.renderAll(cmd, args[0], r)
+			}
+			return p.renderOne(cmd, args[0], args[1], r)
+		},
 	}
 	r.register(command)
+	command.Flags().BoolVar(&all, "all", false, "all images, each in DIR/NAME")
 	return command
+}
+
+func (p *program) renderOne(cmd *cobra.Command, name, dir string, r recipe) error {
+	image, err := p.one(name, r.targets)
+	if err != nil {
+		return err
+	}
+	_, warnings, err := p.render(cmd.Context(), dir, image, r, nil)
+	warn(cmd, warnings)
+	if err != nil {
+		return err
+	}
+	for _, t := range image.Targets {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: packer build -var-file=%s -only=%s .\n", t, render.VariablesFile, render.Source(image, t))
+	}
+	return nil
 }
 
 func warn(cmd *cobra.Command, warnings []string) {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/workerkit/workerkit/packer"
+	"github.com/workerkit/workerkit/packer/plan"
 )
 
 // maxShown is how many characters of a value a line has.
@@ -23,7 +24,8 @@ const maxShown = 60
 type shown struct {
 	packer.Image
 
-	// Hashes identify what the image is in each target; none where a file cannot be read.
+	// Hashes identify what the image is in each target, as the ledger does; none where a file
+	// cannot be read.
 	Hashes map[packer.Target]string `json:"hashes"`
 }
 
@@ -56,12 +58,13 @@ func (p *program) newShowCommand() *cobra.Command {
 // hashed adds the hashes; the error is the first of computing them.
 func (p *program) hashed(image packer.Image) (shown, error) {
 	s := shown{image, map[packer.Target]string{}}
+	definitions := plan.NewDefinitions(os.DirFS(p.folder))
 	for _, t := range image.Targets {
-		hash, err := packer.Hash(image.For(t), os.DirFS(p.folder))
+		definition, err := definitions.Of(image, t)
 		if err != nil {
 			return s, err
 		}
-		s.Hashes[t] = hash
+		s.Hashes[t] = definition.Hash
 	}
 	return s, nil
 }

@@ -30,32 +30,46 @@ type check func(ctx context.Context, folder string, image packer.Image) []proble
 func checks() []check { return []check{checkSources, checkDigests, checkScripts} }
 
 func (p *program) newValidateCommand() *cobra.Command {
-	var targets []string
+	var r recipe
+	var none bool
 	command := &cobra.Command{
 		Use:   "validate [NAME…]",
 		Short: "Say all that is wrong with the definitions",
 		Long: "Read all definitions, and look at the images that are named, or at all: whether the files that\n" +
 			"they use are there, whether what is fetched has a digest, and whether a shell understands the\n" +
-			"scripts. What no lock file pins is named.",
+			"scripts. What no lock file pins is named.\n\n" +
+			"Then packer validates the templates, with credentials that are none: for each image that is\n" +
+			"named, else for one of each kind, a kind being a system, a target, and what of its template is\n" +
+			"used. Where there is no packer that is left out, and said.",
+		Example: "  worker-images validate\n  worker-images validate debian-12-worker-amd64 --target aws --packer ./packer",
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if none && r.packer != "" {
+				return &misuse{text: "--packer and --no-packer exclude each other"}
+			}
 			images, err := p.loadSome(names)
 			if err != nil {
 				return err
 			}
-			if images, err = narrow(images, targets, len(names) > 0); err != nil {
+			if images, err = narrow(images, r.targets, len(names) > 0); err != nil {
 				return err
 			}
 			if err := p.validate(cmd.Context(), images); err != nil {
 				return err
 			}
 			p.notePins(cmd.ErrOrStderr(), images)
+			if err := p.validateTemplates(cmd.Context(), cmd.ErrOrStderr(), images, r, none, len(names) > 0); err != nil {
+				return err
+			}
 			for _, image := range images {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: fine for %s\n", image.Name, join(image.Targets))
 			}
 			return nil
 		},
 	}
-	command.Flags().StringSliceVar(&targets, "target", nil, "only these `targets`, with commas between")
+	f := command.Flags()
+	f.StringSliceVar(&r.targets, "target", nil, "only these `targets`, with commas between")
+	f.StringVar(&r.packer, "packer", "", "the packer `program`; packer on PATH when empty")
+	f.BoolVar(&none, "no-packer", false, "leave out what packer validates")
 	return command
 }
 

@@ -71,9 +71,12 @@ func (s *Stand) Env() []string {
 // variable there gives way to one in a -var-file, as packer has it.
 func (s *Stand) Vars() map[string]string {
 	vars := map[string]string{
-		"ssh_port": strconv.Itoa(s.machine.Port()), "ssh_username": s.machine.User(),
 		"aws_endpoint": s.url, "aws_poll_seconds": "1", "gcp_project": projectID, "azure_resource_group": groupName,
 	}
+	if s.machine == nil {
+		return vars
+	}
+	vars["ssh_port"], vars["ssh_username"] = strconv.Itoa(s.machine.Port()), s.machine.User()
 	for _, cloud := range []string{"aws", "gcp", "azure"} {
 		vars[cloud+"_ssh_user"] = s.machine.User()
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	// Run makes the machine really run what packer sends, as the current user, beginning in a
 	// folder in Dir. When false it rehearses: see the package machine.
 	Run bool
+	// NoMachine leaves the machine out, and with it the need of OpenSSH's server: for programs that
+	// call the APIs and provision nothing.
+	NoMachine bool
 	// Base tells whether there is such an image to build upon, as clouds.BuildOptions has it.
 	Base func(name string) bool
 	// Existing are the ids of resource groups, galleries and images in galleries that are there in
@@ -77,10 +80,13 @@ func (s *Stand) start(ctx context.Context, o Options) (err error) {
 	if err := os.MkdirAll(home, owner); err != nil {
 		return err
 	}
-	if s.machine, err = machine.Start(ctx, machine.Options{Dir: home, Run: o.Run, Log: o.Log}); err != nil {
-		return err
+	build := clouds.BuildOptions{Clock: o.Clock, Base: o.Base, Log: o.Log}
+	if !o.NoMachine {
+		if s.machine, err = machine.Start(ctx, machine.Options{Dir: home, Run: o.Run, Files: files(), Log: o.Log}); err != nil {
+			return err
+		}
+		build.Boot, build.Halt = s.machine.Boot, s.machine.Halt
 	}
-	build := clouds.BuildOptions{Clock: o.Clock, Boot: s.machine.Boot, Halt: s.machine.Halt, Base: o.Base, Log: o.Log}
 	s.EC2, s.GCE, s.Azure = ec2.New(build), gce.New(build), azure.New(build)
 	for _, id := range append([]string{"/subscriptions/" + subscriptionID + "/resourceGroups/" + groupName}, o.Existing...) {
 		if err := s.Azure.Existing(id); err != nil {
@@ -99,6 +105,23 @@ func (s *Stand) start(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return s.credentials()
+}
+
+// files are what a rehearsed build fetches from the machine: the inventory that the scripts of
+// worker-images take, of nothing.
+func files() map[string]string {
+	return map[string]string{"/var/tmp/workerkit/inventory.txt": `[system]
+name	rehearsed
+kernel	none
+taken	1970-01-01T00:00:00Z
+[packages]
+[services]
+[files]
+[folders]
+[versions]
+[tests]
+[end]
+`}
 }
 
 // serve serves everything without TLS, for what can be given an endpoint.

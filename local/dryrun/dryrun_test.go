@@ -121,3 +121,44 @@ func TestBadOptions(t *testing.T) {
 		t.Error("an id of nothing was taken")
 	}
 }
+
+// TestNoMachine: the APIs need no sshd, and troubles can be ordered from outside.
+func TestNoMachine(t *testing.T) {
+	s, err := dryrun.Start(t.Context(), dryrun.Options{Dir: t.TempDir(), NoMachine: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if port, there := s.Vars()["ssh_port"]; there {
+		t.Errorf("SSH is at %s, where nothing is", port)
+	}
+	for body, want := range map[string]int{
+		`{"cloud":"aws","call":"DescribeRegions","kind":"forbidden","times":1}`: http.StatusNoContent,
+		`{"cloud":"moon","kind":"forbidden"}`:                                   http.StatusBadRequest,
+		`{"cloud":"aws","kind":"rainy"}`:                                        http.StatusBadRequest,
+		`{`:                                                                     http.StatusBadRequest,
+	} {
+		reply, err := http.Post(s.URL()+"/troubles", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = reply.Body.Close()
+		if reply.StatusCode != want {
+			t.Errorf("%s: %s, want %d", body, reply.Status, want)
+		}
+	}
+	for _, want := range []int{http.StatusForbidden, http.StatusOK} {
+		reply, err := http.Get(s.URL() + "/?Action=DescribeRegions")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = reply.Body.Close()
+		if reply.StatusCode != want {
+			t.Errorf("DescribeRegions: %s, want %d", reply.Status, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
 
@@ -136,6 +137,9 @@ func putLaunchConfigs(tx *store.Tx, pool Pool) error {
 		former, known := stored[next.LaunchConfigID]
 		delete(stored, next.LaunchConfigID)
 		if known {
+			if err := sameLaunchConfig(former, l); err != nil {
+				return err
+			}
 			next.Created = former.Created
 		}
 		if known && !former.IsArchived && bytes.Equal(former.Configuration, next.Configuration) {
@@ -146,6 +150,27 @@ func putLaunchConfigs(tx *store.Tx, pool Pool) error {
 		}
 	}
 	return archive(tx, stored, pool.LastModified)
+}
+
+// sameLaunchConfig refuses another launch config under an id that the pool has had: an id is of
+// one content for ever, but for what worker-manager itself wants to know.
+func sameLaunchConfig(former launchConfig, now object) error {
+	var then object
+	if err := json.Unmarshal(former.Configuration, &then); err != nil {
+		return fmt.Errorf("worker-manager: decode launch config %s: %w", former.LaunchConfigID, err)
+	}
+	now = maps.Clone(now)
+	delete(then, "workerManager")
+	delete(now, "workerManager")
+	was, err := contentID(then)
+	if err != nil {
+		return err
+	}
+	is, err := contentID(now)
+	if err == nil && was != is {
+		err = api.InputError("launchConfigId %s is of another launch config: one that has changed needs a new id, or none", former.LaunchConfigID)
+	}
+	return err
 }
 
 func archive(tx *store.Tx, list map[string]launchConfig, now tcclient.Time) error {

@@ -36,6 +36,11 @@ type Options struct {
 	// Variables are values for the templates, by name, that do not belong into the rendered
 	// folder, such as run.
 	Variables map[string]string
+	// Own are more of them, of one target each; they win.
+	Own map[packer.Target]map[string]string
+	// Rehearsal has each target begin at once: in clouds that are played nothing is lost when
+	// another target turns out to be invalid.
+	Rehearsal bool
 	// Progress is called with each line that packer prints, one call at a time. It may be nil.
 	Progress func(Line)
 	// Grace is how long packer may clean up after an interrupt; ten minutes when zero.
@@ -56,20 +61,35 @@ type Result struct {
 	Artifacts []Artifact
 	Files     []File // on this machine
 	Log       string // path
+	Inventory string // path of what is in the image; there is no such file where the build takes none
+	Began     time.Time
 	Took      time.Duration
 }
 
 // Run validates the image for all targets and, when all are valid, builds it for them, at the
-// same time. A target that fails does not stop the others. The results are those of the targets
+// same time. A single target is validated by its build, before that starts anything. A target that fails does not stop the others. The results are those of the targets
 // that were built; the error has a *TargetError for each other one. When ctx ends packer is
-// interrupted, and Run returns when it has cleaned up, or was killed after Grace.
-func Run(ctx context.Context, o Options) ([]Result, error) {
+// interrupted, and Run returns when it has cleaned up, or was killed after Grace. Until then the
+// process does not end by SIGINT or SIGTERM: such a signal kills packer.
+//
+// A local disk's base needs a login. Unless a variable gives one, cloud-init of the base is given a
+// key that is made for this one build.
+func Run(ctx context.Context, o Options) (_ []Result, err error) {
 	r, err := newRun(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.each(ctx, r.validate); err != nil {
-		return nil, err
+	if needsSeed(r.Options) {
+		remove, seedErr := r.seed()
+		defer func() { err = errors.Join(err, remove()) }()
+		if seedErr != nil {
+			return nil, fmt.Errorf("build: qemu: %w", seedErr)
+		}
+	}
+	if len(r.Targets) > 1 && !r.Rehearsal {
+		if _, err := r.each(ctx, r.validate); err != nil {
+			return nil, err
+		}
 	}
 	return r.each(ctx, r.build)
 }
@@ -153,7 +173,7 @@ func (r *run) validate(ctx context.Context, t packer.Target) (Result, error) {
 
 func (r *run) build(ctx context.Context, t packer.Target) (Result, error) {
 	output := filepath.Join(r.Output, string(t))
-	result := Result{Target: t, Log: filepath.Join(output, "build.log")}
+	result := Result{Target: t, Log: filepath.Join(output, "build.log"), Inventory: filepath.Join(output, "inventory.txt")}
 	fail := func(err error) (Result, error) {
 		if known, ok := errors.AsType[*TargetError](err); ok {
 			known.Log = result.Log
@@ -168,9 +188,9 @@ func (r *run) build(ctx context.Context, t packer.Target) (Result, error) {
 	if err != nil {
 		return fail(err)
 	}
-	begin := time.Now()
+	result.Began = time.Now()
 	err = r.packer(ctx, t, "build", log, r.args(t, "build", output))
-	result.Took = time.Since(begin)
+	result.Took = time.Since(result.Began)
 	if err := errors.Join(err, log.Close()); err != nil {
 		return fail(err)
 	}
@@ -183,7 +203,7 @@ func (r *run) build(ctx context.Context, t packer.Target) (Result, error) {
 
 // clean removes what an earlier build left, and makes the folder.
 func clean(output string) error {
-	for _, name := range []string{"manifest.json", "disk"} {
+	for _, name := range []string{"manifest.json", "inventory.txt", "disk"} {
 		if err := os.RemoveAll(filepath.Join(output, name)); err != nil {
 			return err
 		}

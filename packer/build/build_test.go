@@ -66,7 +66,7 @@ func options(t *testing.T, functions string, targets ...packer.Target) build.Opt
 		Targets: targets,
 		Dir:     filepath.Dir(write(t, filepath.Join(dir, "rendered", render.VariablesFile), "", 0o600)),
 		Output:  filepath.Join(dir, "output"),
-		Env:     append(os.Environ(), "TMPDIR="+t.TempDir()),
+		Env:     append(os.Environ(), "TMPDIR="+t.TempDir(), "WORKER_IMAGES_SSH_PASSWORD=of-the-base"),
 	}
 }
 
@@ -229,6 +229,59 @@ func TestInterrupt(t *testing.T) {
 				t.Logf("scratch folders, perhaps of others: %s", left)
 			}
 		})
+	}
+}
+
+// TestInterruptedAgain: a further interrupt ends packer, and not this process, which says so.
+func TestInterruptedAgain(t *testing.T) {
+	o := options(t, `build() { trap 'echo cleaning' TERM; sleep 600 & child=$!; echo begun; while :; do wait $child; done; }`, packer.AWS)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	o.Progress = func(l build.Line) {
+		switch l.Text {
+		case "begun":
+			cancel(errors.New("the user wants so"))
+		case "cleaning":
+			if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := build.Run(ctx, o); !errors.Is(err, build.ErrInterrupted) || !strings.Contains(err.Error(), "interrupted again") || !strings.Contains(err.Error(), "look for what it left") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestRehearsal: in clouds that are played an invalid target does not keep the others back.
+func TestRehearsal(t *testing.T) {
+	o := options(t, `validate() { echo "nobody asked"; exit 1; }
+		build() { manifest "$builder" us-east-1:ami-1; }`, packer.AWS, packer.GCP)
+	o.Rehearsal = true
+	if results, err := build.Run(t.Context(), o); err != nil || len(results) != 2 {
+		t.Errorf("got %v, %v", results, err)
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	for entry, want := range map[string][]string{
+		"AWS_SECRET_ACCESS_KEY=aws-value":                             {"aws-value"},
+		"GITHUB_TOKEN=short":                                          nil,
+		"TOKEN_FILE=/run/token":                                       nil,
+		"HTTPS_PROXY=http://builder:hunter2%21@proxy:3128":            {"hunter2%21", "hunter2!"},
+		"http_proxy=builder:pa:ss@rd-long@proxy:3128/":                {"pa:ss@rd-long"},
+		"HTTP_PROXY=http://builder:pw@proxy:3128":                     {":pw@"},
+		"NO_PROXY=127.0.0.1,localhost":                                nil,
+		"DATABASE=postgres://u:first-word@a/x,redis://:second-word@b": {"first-word", "second-word"},
+		"HOME=http://proxy:3128/a:b@c":                                nil,
+		"https_proxy=http://builder@proxy:3128":                       nil,
+	} {
+		var got []string
+		for _, s := range build.Credentials([]string{entry}) {
+			got = append(got, s.Reveal())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", entry, got, want)
+		}
 	}
 }
 

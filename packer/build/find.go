@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
@@ -25,6 +26,9 @@ func Find(ctx context.Context, name string) (Packer, error) {
 		name = "packer"
 	}
 	path, err := exec.LookPath(name)
+	if err == nil {
+		path, err = filepath.Abs(path) // packer runs in another folder
+	}
 	if err != nil {
 		return Packer{}, fmt.Errorf("build: %w (%w)", ErrPacker, err)
 	}

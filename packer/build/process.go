@@ -9,9 +9,11 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/workerkit/workerkit/packer"
@@ -52,8 +54,10 @@ func (r *run) args(t packer.Target, command, output string) []string {
 	if command == "build" {
 		args = append(args, "-color=false", "-on-error=cleanup")
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Variables)) {
-		args = append(args, "-var", name+"="+r.Variables[name])
+	for _, variables := range []map[string]string{r.Variables, r.Own[t]} {
+		for _, name := range slices.Sorted(maps.Keys(variables)) {
+			args = append(args, "-var", name+"="+variables[name])
+		}
 	}
 	return append(args, ".")
 }
@@ -86,18 +90,18 @@ func (r *run) packer(ctx context.Context, t packer.Target, step string, log io.W
 	cmd := exec.Command(r.Packer.Path, args...) //nolint:gosec,noctx // packer; stop interrupts it, which a context cannot
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.Dir, writer, writer
 	cmd.Env = append(slices.Clone(r.env), "TMPDIR="+scratch, "TMP="+scratch, "TEMP="+scratch)
-	ownGroup(cmd)
-	err = cmd.Start()
+	g, err := startGroup(cmd)
 	if closed := writer.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
 		return &TargetError{Target: t, Err: fmt.Errorf("start packer: %w", err)}
 	}
+	defer g.close()
 	copied := make(chan tail, 1)
 	go func() { copied <- r.copy(reader, t, step, log) }()
-	err = r.wait(ctx, cmd)
-	killGroup(cmd) // what it left behind; it also holds the pipe
+	err = r.wait(ctx, g)
+	g.kill() // what it left behind; it also holds the pipe
 	printed := <-copied
 	if err = errors.Join(err, printed.err); err != nil {
 		return &TargetError{Target: t, Tail: printed.lines, Err: fmt.Errorf("packer %s: %w", step, err)}
@@ -106,32 +110,41 @@ func (r *run) packer(ctx context.Context, t packer.Target, step string, log io.W
 }
 
 // wait waits until packer ends. When ctx ends it interrupts packer, which then cleans up.
-func (r *run) wait(ctx context.Context, cmd *exec.Cmd) error {
+func (r *run) wait(ctx context.Context, g group) error {
 	var err error
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		err = cmd.Wait()
+		err = g.cmd.Wait()
 	}()
 	select {
 	case <-ended:
 		return err
 	case <-ctx.Done():
 	}
+	// A further interrupt would end this process and with it the pipe to which packer writes, and
+	// so packer, in the middle of its cleaning and without a word.
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(again)
 	cause := fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
-	if err := interrupt(cmd); err != nil {
+	if err := g.interrupt(); err != nil {
 		cause = errors.Join(cause, err)
 	}
 	timer := time.NewTimer(r.Grace)
 	defer timer.Stop()
+	var why string
 	select {
 	case <-ended:
+		return cause
 	case <-timer.C:
-		killGroup(cmd)
-		<-ended
-		cause = fmt.Errorf("%w; packer did not end within %s and was killed: look for what it left in the cloud", cause, r.Grace)
+		why = "did not end within " + r.Grace.String()
+	case <-again:
+		why = "was interrupted again before it had cleaned up"
 	}
-	return cause
+	g.kill()
+	<-ended
+	return fmt.Errorf("%w; packer %s and was killed: look for what it left in the cloud", cause, why)
 }
 
 // tail is the end of what was printed.

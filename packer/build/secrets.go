@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -83,15 +84,43 @@ func expression(values map[string]secret.String) string {
 
 // Credentials are the values of an environment's variables whose names say that they are
 // secrets: AWS_SECRET_ACCESS_KEY, ARM_CLIENT_SECRET, GITHUB_TOKEN. Values below six characters
-// are left out: they would make logs unreadable.
+// are left out: they would make logs unreadable. The passwords in URLs, such as HTTPS_PROXY, are
+// among them whatever the variable is called.
 func Credentials(env []string) []secret.String {
 	telling := regexp.MustCompile(`(?i)(secret|token|passw|credential|private_?key|api_?key|access_?key)`)
 	path := regexp.MustCompile(`(?i)(_file|_path|_dir|_url|_name)$`)
 	var all []secret.String
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
-		if len(value) >= 6 && telling.MatchString(name) && !path.MatchString(name) {
+		if len(value) >= shortest && telling.MatchString(name) && !path.MatchString(name) {
 			all = append(all, secret.New(value))
+		}
+		for _, password := range passwords(name, value) {
+			all = append(all, secret.New(password))
+		}
+	}
+	return all
+}
+
+// shortest is the length from which on a value is masked wherever it stands.
+const shortest = 6
+
+// passwords are those of the URLs in a variable, as they are written and as they are meant. A short
+// one is masked where it stands in a URL only.
+func passwords(name, value string) []string {
+	if !strings.Contains(value, "://") && strings.HasSuffix(strings.ToLower(name), "_proxy") {
+		value = "http://" + value // which programs understand
+	}
+	var all []string
+	for _, found := range regexp.MustCompile(`://[^/?#\s:@]*:([^/?#\s]+)@`).FindAllStringSubmatch(value, -1) {
+		written := found[1]
+		if len(written) < shortest {
+			all = append(all, ":"+written+"@")
+			continue
+		}
+		all = append(all, written)
+		if meant, err := url.PathUnescape(written); err == nil && meant != written {
+			all = append(all, meant)
 		}
 	}
 	return all

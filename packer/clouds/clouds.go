@@ -51,9 +51,11 @@ type Found struct {
 type Images interface {
 	// Images lists them, copies in other regions included.
 	Images(ctx context.Context) ([]Image, error)
-	// Uses tells who uses an image: machines, launch templates, other accounts. None when empty.
+	// Uses tells who uses an image: "instance i-1", "launch template x version 2", "shared with
+	// 123456789012". What may not be looked at counts, and is named. None when empty.
 	Uses(ctx context.Context, image Image) ([]string, error)
-	// Delete removes an image and the snapshots that are its alone. One that is gone is no error.
+	// Delete removes an image and the snapshots that are its alone. One that is gone is no error;
+	// one that has not our tag now is.
 	Delete(ctx context.Context, image Image) error
 }
 
@@ -73,7 +75,8 @@ type Image struct {
 type Leftovers interface {
 	// Leftovers lists what carries our run's tag, whether its build still runs or not.
 	Leftovers(ctx context.Context) ([]Resource, error)
-	// Remove removes one and waits until that has been accepted. One that is gone is no error.
+	// Remove removes one and waits until that has been accepted. One that is gone is no error; one
+	// that is not a build's now is.
 	Remove(ctx context.Context, r Resource) error
 }
 

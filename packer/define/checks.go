@@ -28,6 +28,13 @@ var (
 	modeForm       = regexp.MustCompile(`^0?[0-7]{3,4}$`)
 	sha256Form     = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	drivePathForm  = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+	accountForm    = regexp.MustCompile(`^[0-9]{12}$`)
+	awsRegionForm  = regexp.MustCompile(`^[a-z]{2,5}(-[a-z]+)+-[0-9]+$`)
+	awsKeyForm     = regexp.MustCompile(`^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+|alias/.+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+	locationForm   = regexp.MustCompile(`^(us|eu|asia|[a-z]+-[a-z]+[0-9]+)$`)
+	gcpKeyForm     = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$`)
+	azureForm      = regexp.MustCompile(`^[a-z]+[0-9]*$`)
+	resourceForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._()-]{0,89}$`)
 )
 
 // errUser is a URL with a user and password, whose line is not shown.
@@ -83,6 +90,34 @@ func checkMode(s string) error {
 
 func checkSHA256(s string) error {
 	return matches(sha256Form, "a sha256 has 64 digits 0-9 and a-f")(s)
+}
+
+func checkAccount(s string) error {
+	return matches(accountForm, fmt.Sprintf("%q: an account of AWS has 12 digits, in quotes", s))(s)
+}
+
+func checkAWSRegion(s string) error {
+	return matches(awsRegionForm, fmt.Sprintf(`%q is no region of AWS, as in "eu-west-1"`, s))(s)
+}
+
+func checkAWSKey(s string) error {
+	return matches(awsKeyForm, fmt.Sprintf(`%q: a key of AWS is its ARN, its id, or "alias/NAME"`, s))(s)
+}
+
+func checkLocation(s string) error {
+	return matches(locationForm, fmt.Sprintf(`%q: a location of GCP is us, eu, asia or a region, as in "europe-west1"`, s))(s)
+}
+
+func checkGCPKey(s string) error {
+	return matches(gcpKeyForm, fmt.Sprintf(`%q: a key of GCP is "projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY"`, s))(s)
+}
+
+func checkAzureRegion(s string) error {
+	return matches(azureForm, fmt.Sprintf(`%q: a region of Azure is its short name, as in "westeurope"`, s))(s)
+}
+
+func checkResource(s string) error {
+	return matches(resourceForm, fmt.Sprintf(`%q: a resource of Azure is named with letters, digits, dots, dashes and underscores`, s))(s)
 }
 
 func checkNotEmpty(s string) error {

@@ -54,6 +54,12 @@ func (e *evaluation) decode(tree *node, known *schema) packer.Image {
 		image.Targets = append(image.Targets, packer.Target(t))
 		image.Bases[packer.Target(t)] = decodeBase(tree.get("base", t))
 	}
+	each(tree.get("publish"), func(t string, n *node) {
+		if image.Publish == nil {
+			image.Publish = map[packer.Target]packer.Publish{}
+		}
+		image.Publish[packer.Target(t)] = decodePublish(n)
+	})
 	decodeBlocks(tree, &image)
 	origins(tree, "", image.From)
 	return image
@@ -65,6 +71,16 @@ func decodeBase(n *node) packer.Base {
 		Publisher: n.text("publisher"), Offer: n.text("offer"), SKU: n.text("sku"), Version: n.text("version"),
 		Gallery: n.text("gallery"), Disk: n.text("disk"), SHA256: n.text("sha256"), ID: n.text("id"),
 		Region: n.text("region"), Zone: n.text("zone"), MachineType: n.text("machine_type"),
+		Variables: n.object("variables"),
+	}
+}
+
+func decodePublish(n *node) packer.Publish {
+	return packer.Publish{
+		Regions: n.texts("regions"), KMSKey: n.text("kms_key"), Accounts: n.texts("accounts"), Encrypt: n.flag("encrypt"),
+		RegionKMSKeys: n.textMap("region_kms_keys"), Locations: n.texts("locations"),
+		ResourceGroup: n.text("resource_group"), Gallery: n.text("gallery"),
+		GalleryResourceGroup: n.text("gallery_resource_group"), Image: n.text("image"),
 	}
 }
 

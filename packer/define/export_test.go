@@ -24,3 +24,6 @@ func Words() []string {
 	walk(fileSchema())
 	return words
 }
+
+// SetElsewhere are the variables of templates that parts of a definition set, and those parts.
+func SetElsewhere() map[string]string { return setElsewhere() }

@@ -18,12 +18,14 @@ func (e *evaluation) finish(tree *node, known *schema) {
 	for _, path := range [][]string{{"packages"}, {"targets"}, {"storage", "for"}} {
 		unique(tree, path)
 	}
+	e.publish(tree) // before targets takes away the bases that are not used
 	e.targets(tree)
 	e.required(tree, known, fmt.Sprintf("The image %q", tree.get("name").value.AsString()))
 	windows := strings.HasPrefix(tree.text("os"), "windows-")
 	e.defaults(tree, windows)
 	e.exclusive(tree, known)
 	e.places(tree, windows)
+	e.settings(tree)
 	if n := tree.get("base", "azure"); n != nil && !e.broken && n.get("gallery") == nil && hasAny(n, "publisher", "offer", "sku", "version") {
 		e.together(n, `base "azure"`, "publisher", "offer", "sku")
 	}

@@ -129,7 +129,11 @@ func describe(n *node) string {
 	case n.isText():
 		return "a text"
 	case n.isNumber():
-		return "the number " + n.value.AsBigFloat().Text('g', 10)
+		number := n.value.AsBigFloat()
+		if number.IsInt() {
+			return "the number " + number.Text('f', 0)
+		}
+		return "the number " + number.Text('g', 10)
 	default:
 		return "true or false"
 	}

@@ -343,9 +343,14 @@ func TestBracketsWithoutEnd(t *testing.T) {
 }
 
 func TestTheImagesOfThisRepository(t *testing.T) {
-	images, err := define.Load("../../images", define.Options{})
+	images, err := define.Load("../../images", define.Options{Vars: []string{`aws_copies=["eu-west-1"]`, `aws_accounts=["123456789012"]`}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, i := range images {
+		if got := i.Publish[packer.AWS]; !slices.Equal(got.Regions, []string{"eu-west-1"}) || !slices.Equal(got.Accounts, []string{"123456789012"}) {
+			t.Errorf("%s is published to %+v", i.Name, got)
+		}
 	}
 	for _, name := range []string{"debian-12-worker-amd64", "debian-12-worker-arm64", "ubuntu-24-04-worker-amd64", "windows-2022-worker"} {
 		if !slices.Contains(names(images), name) {

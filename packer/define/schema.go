@@ -1,6 +1,10 @@
 package define
 
-import "github.com/workerkit/workerkit/packer"
+import (
+	"slices"
+
+	"github.com/workerkit/workerkit/packer"
+)
 
 // kind is the type of an attribute.
 type kind int
@@ -78,6 +82,7 @@ func imageSchema() *schema {
 		blocks: map[string]block{
 			"matrix":    {body: nil},
 			"base":      {label: "target", check: oneOf("a target", targetNames()), bodies: baseSchemas()},
+			"publish":   {label: "cloud", check: oneOf("a cloud", cloudNames()), bodies: publishSchemas()},
 			"worker":    {body: workerSchema()},
 			"file":      {label: "path", body: fileBlockSchema()},
 			"download":  {label: "path", body: downloadSchema()},
@@ -150,21 +155,42 @@ func testSchema() *schema {
 
 func baseSchemas() map[string]*schema {
 	must, may := attribute{kind: text, required: true, check: checkNotEmpty}, attribute{kind: text, check: checkNotEmpty}
+	more := attribute{kind: object} // see settings.go
 	return map[string]*schema{
 		string(packer.AWS): {attributes: map[string]attribute{
-			"owner": may, "filter": may, "id": may, "region": must, "machine_type": may,
+			"owner": may, "filter": may, "id": may, "region": must, "machine_type": may, "variables": more,
 		}},
 		string(packer.GCP): {attributes: map[string]attribute{
-			"project": must, "family": may, "id": may, "zone": must, "machine_type": may,
+			"project": must, "family": may, "id": may, "zone": must, "machine_type": may, "variables": more,
 		}},
 		string(packer.Azure): {
 			attributes: map[string]attribute{
 				"publisher": may, "offer": may, "sku": may, "version": may, "gallery": may, "id": may, "region": must, "machine_type": may,
+				"variables": more,
 			},
 			either: []string{"gallery"}, or: []string{"publisher", "offer", "sku", "version"},
 		},
 		string(packer.QEMU): {attributes: map[string]attribute{
 			"disk": {kind: text, required: true, check: checkDisk}, "sha256": {kind: text, check: checkSHA256}, "machine_type": may,
+			"variables": more,
+		}},
+	}
+}
+
+// publishSchemas are those of the blocks that say where an image goes; publish.go checks the rest.
+func publishSchemas() map[string]*schema {
+	resource := attribute{kind: text, check: checkResource}
+	return map[string]*schema{
+		string(packer.AWS): {attributes: map[string]attribute{
+			"regions": {kind: texts, check: checkAWSRegion}, "accounts": {kind: texts, check: checkAccount}, "encrypt": {kind: flag},
+			"kms_key": {kind: text, check: checkAWSKey}, "region_kms_keys": {kind: textMap, check: checkAWSRegion, value: checkAWSKey},
+		}},
+		string(packer.GCP): {attributes: map[string]attribute{
+			"locations": {kind: texts, check: checkLocation}, "kms_key": {kind: text, check: checkGCPKey},
+		}},
+		string(packer.Azure): {attributes: map[string]attribute{
+			"resource_group": resource, "gallery": resource, "gallery_resource_group": resource, "image": resource,
+			"regions": {kind: texts, check: checkAzureRegion},
 		}},
 	}
 }
@@ -175,4 +201,9 @@ func targetNames() []string {
 		names = append(names, string(t))
 	}
 	return names
+}
+
+// cloudNames are the targets that are clouds: a local disk is published by copying it.
+func cloudNames() []string {
+	return slices.DeleteFunc(targetNames(), func(name string) bool { return name == string(packer.QEMU) })
 }

@@ -40,9 +40,9 @@ type Build struct {
 
 // Version names all builds of an image that were made at once.
 type Version struct {
-	Version string    `json:"version"`
+	Version string    `json:"version"` // "": none any more
 	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"` // "promote", "rollback"
+	By      string    `json:"by,omitempty"` // "promote", "rollback", "revoke"
 }
 
 // Test is the result of a test of the image.

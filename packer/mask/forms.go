@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/secret"
 )
 
 // shortest is the length below which a form other than the plain one is left alone: three
@@ -97,3 +99,7 @@ func lower(escaped string) string {
 	}
 	return string(out)
 }
+
+// Forms lists what New looks for of one secret, for whoever searches bytes rather than text.
+// None of them may be shown.
+func Forms(s secret.String) []string { return forms(s.Reveal()) }

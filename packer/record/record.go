@@ -53,3 +53,14 @@ type Step struct {
 	Name string  `json:"name"`
 	Took float64 `json:"took"` // seconds
 }
+
+// String names an artifact in one line.
+func (a Artifact) String() string {
+	switch {
+	case a.File != "":
+		return a.File
+	case a.Region != "":
+		return a.Region + ":" + a.ID
+	}
+	return a.ID
+}

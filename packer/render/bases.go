@@ -41,8 +41,9 @@ func base(all map[string]any, image packer.Image, t packer.Target) error {
 		if b.SHA256 != "" {
 			all["qemu_disk_checksum"] = "sha256:" + b.SHA256
 		}
+		all["qemu_machine"] = machine("virt")
 		if arm {
-			all["qemu_binary"], all["qemu_machine"] = "qemu-system-aarch64", "virt"
+			all["qemu_binary"] = "qemu-system-aarch64"
 		}
 	}
 	return nil

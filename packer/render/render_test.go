@@ -48,6 +48,33 @@ func full() packer.Image {
 	}
 }
 
+// published goes everywhere, and is built in networks of somebody's own.
+func published() packer.Image {
+	i := full()
+	i.Publish = map[packer.Target]packer.Publish{
+		packer.AWS: {
+			Regions: []string{"us-west-2"}, Accounts: []string{"123456789012"}, Encrypt: true,
+			KMSKey: "alias/images", RegionKMSKeys: map[string]string{"us-west-2": "alias/copies"},
+		},
+		packer.GCP:   {Locations: []string{"eu"}, KMSKey: "projects/p/locations/eu/keyRings/r/cryptoKeys/k"},
+		packer.Azure: {ResourceGroup: "images", Gallery: "workers", Image: "linux", Regions: []string{"eastus"}},
+	}
+	for t, variables := range map[packer.Target]map[string]any{
+		packer.AWS: {
+			"aws_subnet": "subnet-1", "aws_public_ip": false, "aws_security_groups": []any{"sg-1"}, "aws_instance_profile": "builder",
+			"aws_ssh_interface": "private_ip", "aws_ssh_user": "root",
+		},
+		packer.GCP:   {"gcp_subnetwork": "builds", "gcp_public_ip": false, "gcp_network_tags": []any{"builds"}, "gcp_service_account": "b@p.iam.gserviceaccount.com"},
+		packer.Azure: {"azure_network": "n", "azure_subnet": "s", "azure_network_resource_group": "g"},
+		packer.QEMU:  {"qemu_memory": int64(1024), "qemu_args": []any{[]any{"-cpu", "host"}}},
+	} {
+		base := i.Bases[t]
+		base.Variables = variables
+		i.Bases[t] = base
+	}
+	return i
+}
+
 func folder() fs.FS {
 	return fstest.MapFS{"files/tool": {Data: []byte("#!/bin/sh\n")}}
 }
@@ -149,6 +176,33 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// TestPublish: what a definition says of publishing, and its own variables, reach the templates.
+func TestPublish(t *testing.T) {
+	o := options("1.6.6")
+	got := strings.Join(strings.Fields(rendered(t, published(), packer.Targets(), o)[render.VariablesFile]), " ")
+	for _, want := range []string{
+		`aws_copy_to = ["us-west-2"]`, `aws_share_with = ["123456789012"]`, `aws_encrypt = true`, `aws_kms_key = "alias/images"`,
+		`aws_region_kms_keys = { us-west-2 = "alias/copies" }`, `gcp_locations = ["eu"]`, `gcp_kms_key = "projects/p/`,
+		`azure_resource_group = "images"`, `azure_gallery = "workers"`, `azure_gallery_image = "linux"`, `azure_gallery_regions = ["eastus"]`,
+		`azure_gallery_resource_group = "images"`, `azure_gallery_version = "2026.1.2"`,
+		`aws_public_ip = false`, `aws_ssh_user = "root"`, `gcp_network_tags = ["builds"]`, `qemu_args = [["-cpu", "host"]]`, `qemu_memory = 1024`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+	for version, want := range map[string]string{"20260102030405": "2026.1.2030405", "2026.01.02-rc": "", "": ""} {
+		o.Version = version
+		got := rendered(t, published(), []packer.Target{packer.Azure}, o)[render.VariablesFile]
+		if strings.Contains(got, "azure_gallery_version") != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("version %q: no %q in\n%s", version, want, got)
+		}
+	}
+	if plain := rendered(t, full(), packer.Targets(), options("1.6.6"))[render.VariablesFile]; strings.Contains(plain, "aws_encrypt") || strings.Contains(plain, "azure_gallery") {
+		t.Errorf("what is not published has variables of it:\n%s", plain)
+	}
+}
+
 // TestVersions: what a newer packer knows is there for it, and is named for an old one.
 func TestVersions(t *testing.T) {
 	one := []packer.Target{packer.AWS, packer.GCP}
@@ -212,7 +266,10 @@ func TestBad(t *testing.T) {
 		"gallery":        {change(func(i *packer.Image) { i.Bases[packer.Azure] = packer.Base{Gallery: "/subscriptions/x"} }), all, options(""), "lacks resourcegroups"},
 		"long name":      {change(func(i *packer.Image) { i.Name = strings.Repeat("n", 60) }), all, options(""), "63"},
 		"unknown option": {full(), all, render.Options{AllowIMDSv1: true, Folder: folder(), Variables: map[string]any{"aws_regoin": "x"}}, "aws_regoin"},
-		"odd option":     {full(), all, render.Options{AllowIMDSv1: true, Folder: folder(), Variables: map[string]any{"aws_region": 1.5}}, "float64"},
+		"odd option":     {full(), all, render.Options{AllowIMDSv1: true, Folder: folder(), Variables: map[string]any{"aws_region": []int{1}}}, "[]int"},
+		"odd variable": {change(func(i *packer.Image) {
+			i.Bases[packer.QEMU] = packer.Base{Variables: map[string]any{"qemu_args": []any{nil}}}
+		}), all, options(""), "<nil>"},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		_, err := render.Render(dir, c.image, c.targets, c.o)
@@ -235,6 +292,16 @@ func TestReplacesItsOwnFolderOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := tree(t, dir)
+	info, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.Stat(dir); err != nil || !os.SameFile(info, now) {
+		t.Errorf("the same is written again: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "image", "stale"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -296,18 +363,21 @@ func TestPackerTakesIt(t *testing.T) {
 	windows.OS, windows.Storage = "windows-2022", packer.Storage{}
 	arm := full()
 	arm.Arch = "arm64"
+	published, sealed := published(), published()
+	sealed.Publish[packer.AWS] = packer.Publish{Regions: []string{"us-west-2"}, Encrypt: true}
 	for name, c := range map[string]struct {
 		image   packer.Image
 		targets []packer.Target
 	}{
 		"linux": {full(), packer.Targets()}, "gallery": {gallery, []packer.Target{packer.Azure}}, "arm": {arm, packer.Targets()},
+		"published": {published, packer.Targets()}, "default key": {sealed, []packer.Target{packer.AWS}},
 		"windows": {windows, []packer.Target{packer.AWS, packer.GCP, packer.Azure}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
 			o := options(found.Version)
 			o.Programs = programs(t)
-			o.Variables = map[string]any{"gcp_project": "p", "aws_copy_to": []string{"us-west-2"}, "aws_share_with": []string{"123456789012"}, "azure_gallery": "g", "azure_gallery_resource_group": "r", "azure_gallery_image": "i", "azure_gallery_regions": []string{"westeurope"}}
+			o.Variables = map[string]any{"gcp_project": "p"}
 			if _, err := render.Render(dir, c.image, c.targets, o); err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/workerkit/workerkit/packer"
+	"github.com/workerkit/workerkit/packer/templates"
 )
 
 // variables is the text of the file with the templates' variables.
@@ -31,8 +31,12 @@ func variables(image packer.Image, targets []packer.Target, o Options) (string, 
 		if err := base(all, image, t); err != nil {
 			return "", err
 		}
+		publish(all, image.Publish[t], t, o.Version)
 	}
 	maps.DeleteFunc(all, func(_ string, v any) bool { return empty(v) }) // the templates have defaults
+	for _, t := range targets {
+		maps.Copy(all, image.Bases[t].Variables)
+	}
 	if t := o.Version; t != "" && slices.Contains(targets, packer.GCP) && len(image.Name)+1+len(slug(t)) > 63 {
 		return "", fmt.Errorf("%s-%s is longer than the 63 characters that Google allows", image.Name, slug(t))
 	}
@@ -48,12 +52,12 @@ func known(given map[string]any) error {
 	if len(given) == 0 {
 		return nil
 	}
-	names, err := declared()
+	declared, err := templates.Variables()
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(names, name) {
+		if _, ok := declared[name]; !ok {
 			return fmt.Errorf("the templates have no variable %q", name)
 		}
 	}
@@ -84,28 +88,14 @@ func wanted(name string, targets []packer.Target) bool {
 	return !slices.Contains(packer.Targets(), t) || slices.Contains(targets, t)
 }
 
-// declared lists the variables that the templates have.
-func declared() ([]string, error) {
-	all, err := committed()
-	if err != nil {
-		return nil, err
-	}
-	declaration := regexp.MustCompile(`(?m)^variable "([a-z_]+)"`)
-	var names []string
-	for name, text := range all {
-		if strings.HasSuffix(name, ".pkr.hcl") {
-			for _, m := range declaration.FindAllStringSubmatch(text, -1) {
-				names = append(names, m[1])
-			}
-		}
-	}
-	return names, nil
-}
-
 func empty(v any) bool {
 	switch v := v.(type) {
 	case string:
 		return v == ""
+	case bool:
+		return !v
+	case []string:
+		return len(v) == 0
 	case map[string]string:
 		return len(v) == 0
 	}
@@ -120,32 +110,48 @@ func valueOf(v any) (cty.Value, error) {
 		return cty.StringVal(""), nil
 	case int:
 		return cty.NumberIntVal(int64(v)), nil
+	case int64:
+		return cty.NumberIntVal(v), nil
+	case float64:
+		return cty.NumberFloatVal(v), nil
 	case bool:
 		return cty.BoolVal(v), nil
 	case map[string]string:
-		all := make(map[string]cty.Value, len(v))
-		for name, text := range v {
-			all[name] = cty.StringVal(text)
-		}
-		return cty.ObjectVal(all), nil
+		return object(v)
+	case map[string]any:
+		return object(v)
 	case []string:
-		all := make([]cty.Value, 0, len(v))
-		for _, text := range v {
-			all = append(all, cty.StringVal(text))
-		}
-		return cty.TupleVal(all), nil
+		return tuple(v)
 	case [][]string:
-		all := make([]cty.Value, 0, len(v))
-		for _, list := range v {
-			inner, err := valueOf(list)
-			if err != nil {
-				return cty.NilVal, err
-			}
-			all = append(all, inner)
-		}
-		return cty.TupleVal(all), nil
+		return tuple(v)
+	case []any:
+		return tuple(v)
 	}
 	return cty.NilVal, fmt.Errorf("a value of type %T cannot be written", v)
+}
+
+func object[V any](fields map[string]V) (cty.Value, error) {
+	all := make(map[string]cty.Value, len(fields))
+	for name, field := range fields {
+		value, err := valueOf(field)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		all[name] = value
+	}
+	return cty.ObjectVal(all), nil
+}
+
+func tuple[V any](parts []V) (cty.Value, error) {
+	all := make([]cty.Value, 0, len(parts))
+	for _, part := range parts {
+		value, err := valueOf(part)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		all = append(all, value)
+	}
+	return cty.TupleVal(all), nil
 }
 
 // literal keeps packer from taking a text for one of its own templates.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,12 +15,16 @@ import (
 // errForeign is for a folder that holds something that Render did not write.
 var errForeign = errors.New("the folder is not empty and was not rendered: name another, or remove it")
 
-// write makes dir hold the files and nothing else. They are written beside it first.
+// write makes dir hold the files and nothing else. They are written beside it first, unless dir
+// holds them already: most file systems take longer to make a file than we to fill it.
 func write(dir string, files map[string]string) (err error) {
 	dir = filepath.Clean(dir)
 	old, err := replaceable(dir)
 	if err != nil {
 		return err
+	}
+	if old && same(dir, files) {
+		return nil
 	}
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // holds no secret
@@ -68,6 +73,33 @@ func replaceable(dir string) (bool, error) {
 	return true, nil
 }
 
+// same tells whether a folder holds the files and nothing else.
+func same(dir string, files map[string]string) bool {
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		want, ok := files[filepath.ToSlash(name)]
+		if !ok || !entry.Type().IsRegular() {
+			return errDiffers
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && string(text) != want {
+			err = errDiffers
+		}
+		found++
+		return err
+	})
+	return err == nil && found == len(files)
+}
+
+var errDiffers = errors.New("the folder differs")
+
 // fill writes into a new folder.
 func fill(dir string, files map[string]string) error {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // holds no secret
@@ -75,20 +107,28 @@ func fill(dir string, files map[string]string) error {
 	}
 	made := map[string]bool{".": true}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		local := filepath.FromSlash(name)
-		if parent := filepath.Dir(local); !made[parent] {
-			if err := os.MkdirAll(filepath.Join(dir, parent), 0o755); err != nil { //nolint:gosec // holds no secret
-				return err
-			}
-			made[parent] = true
+		if err := makeParents(dir, path.Dir(name), made); err != nil {
+			return err
 		}
 		mode := fs.FileMode(0o644)
 		if strings.HasSuffix(name, ".sh") {
 			mode = 0o755
 		}
-		if err := os.WriteFile(filepath.Join(dir, local), []byte(files[name]), mode); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(files[name]), mode); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// makeParents makes a folder in dir and those above it, but for those that are made.
+func makeParents(dir, name string, made map[string]bool) error {
+	if made[name] {
+		return nil
+	}
+	if err := makeParents(dir, path.Dir(name), made); err != nil {
+		return err
+	}
+	made[name] = true
+	return os.Mkdir(filepath.Join(dir, filepath.FromSlash(name)), 0o755) //nolint:gosec // holds no secret
 }

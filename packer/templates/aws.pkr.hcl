@@ -47,6 +47,24 @@ variable "aws_public_ip" {
   default = true
 }
 
+variable "aws_security_groups" {
+  type        = list(string)
+  description = "Ids of what lets packer in; a group for this build when empty."
+  default     = []
+}
+
+variable "aws_ssh_interface" {
+  type        = string
+  description = "How packer reaches the machine: public_ip, private_ip, session_manager; what there is when empty."
+  default     = ""
+}
+
+variable "aws_instance_profile" {
+  type        = string
+  description = "The IAM profile of the machine that builds."
+  default     = ""
+}
+
 variable "aws_copy_to" {
   type        = list(string)
   description = "Regions that get a copy."
@@ -70,6 +88,12 @@ variable "aws_kms_key" {
   default = ""
 }
 
+variable "aws_region_kms_keys" {
+  type        = map(string)
+  description = "A key for each copy, by region: for all copies, or for none."
+  default     = {}
+}
+
 variable "aws_endpoint" {
   type        = string
   description = "Another EC2, for dry runs."
@@ -86,6 +110,8 @@ source "amazon-ebs" "image" {
   instance_type               = var.aws_instance_type
   subnet_id                   = var.aws_subnet
   associate_public_ip_address = var.aws_public_ip
+  security_group_ids          = var.aws_security_groups
+  iam_instance_profile        = var.aws_instance_profile
   source_ami                  = var.aws_source_ami
   user_data_file              = var.communicator == "winrm" ? "${path.root}/scripts/windows/open.txt" : ""
   shutdown_behavior           = "terminate"
@@ -113,22 +139,24 @@ source "amazon-ebs" "image" {
     delete_on_termination = true
   }
 
-  ami_name        = local.full_name
-  ami_description = var.description
-  ami_regions     = var.aws_copy_to
-  ami_users       = var.aws_share_with
-  encrypt_boot    = var.aws_encrypt
-  kms_key_id      = var.aws_kms_key
-  ena_support     = true
-  tags            = merge(var.tags, local.own_tags)
-  snapshot_tags   = local.own_tags
-  run_tags        = local.own_tags
-  run_volume_tags = local.own_tags
+  ami_name           = local.full_name
+  ami_description    = var.description
+  ami_regions        = var.aws_copy_to
+  ami_users          = var.aws_share_with
+  encrypt_boot       = var.aws_encrypt
+  kms_key_id         = var.aws_kms_key
+  region_kms_key_ids = var.aws_region_kms_keys
+  ena_support        = true
+  tags               = merge(var.tags, local.own_tags)
+  snapshot_tags      = local.own_tags
+  run_tags           = local.own_tags
+  run_volume_tags    = local.own_tags
 
   # More for newer packers: aws
 
   communicator   = var.communicator
   ssh_username   = var.aws_ssh_user
+  ssh_interface  = var.aws_ssh_interface
   ssh_port       = var.ssh_port
   ssh_timeout    = var.ssh_timeout
   winrm_username = "Administrator"

@@ -43,6 +43,22 @@ variable "azure_vm_size" {
   default = "Standard_D2s_v5"
 }
 
+variable "azure_network" {
+  type        = string
+  description = "An existing virtual network to build in; one for this build when empty. The machine then has no public address."
+  default     = ""
+}
+
+variable "azure_subnet" {
+  type    = string
+  default = ""
+}
+
+variable "azure_network_resource_group" {
+  type    = string
+  default = ""
+}
+
 variable "azure_publisher" {
   type    = string
   default = "Debian"
@@ -88,14 +104,18 @@ variable "azure_gallery_image" {
 
 variable "azure_gallery_version" {
   type        = string
-  description = "Three numbers with dots."
-  default     = "1.0.0"
+  description = "Three numbers with dots; the time of the build when empty."
+  default     = ""
 }
 
 variable "azure_gallery_regions" {
   type        = list(string)
   description = "Regions that get a copy."
   default     = []
+}
+
+locals {
+  azure_gallery_version = var.azure_gallery_version == "" ? formatdate("YYYY.M.Dhhmmss", timestamp()) : var.azure_gallery_version
 }
 
 source "azure-arm" "image" {
@@ -108,6 +128,10 @@ source "azure-arm" "image" {
   os_type         = var.communicator == "winrm" ? "Windows" : "Linux"
   os_disk_size_gb = var.disk_size
   azure_tags      = merge(var.tags, local.own_tags)
+
+  virtual_network_name                = var.azure_network
+  virtual_network_subnet_name         = var.azure_subnet
+  virtual_network_resource_group_name = var.azure_network_resource_group
 
   image_publisher = var.azure_publisher
   image_offer     = var.azure_offer
@@ -135,7 +159,7 @@ source "azure-arm" "image" {
       resource_group      = var.azure_gallery_resource_group
       gallery_name        = var.azure_gallery
       image_name          = var.azure_gallery_image
-      image_version       = var.azure_gallery_version
+      image_version       = local.azure_gallery_version
       replication_regions = var.azure_gallery_regions
     }
   }

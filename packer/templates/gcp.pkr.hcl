@@ -61,10 +61,48 @@ variable "gcp_network" {
   default = "default"
 }
 
+variable "gcp_subnetwork" {
+  type    = string
+  default = ""
+}
+
+variable "gcp_public_ip" {
+  type        = bool
+  description = "Without one, packer must be where it reaches the machine's inner address."
+  default     = true
+}
+
+variable "gcp_network_tags" {
+  type        = list(string)
+  description = "Tags that firewall rules know."
+  default     = []
+}
+
+variable "gcp_service_account" {
+  type        = string
+  description = "Of the machine that builds; the project's default when empty."
+  default     = ""
+}
+
+variable "gcp_kms_key" {
+  type        = string
+  description = "Encrypts the image: projects/…/cryptoKeys/NAME. Google's own key when empty."
+  default     = ""
+}
+
 variable "gcp_metadata" {
   type        = map(string)
   description = "For Windows: what opens the machine to packer."
   default     = {}
+}
+
+# A label has no colon, and 63 characters at most: enough of the hash to know it by.
+locals {
+  gcp_own_labels = {
+    workerkit            = var.name
+    workerkit-definition = substr(replace(var.definition, "sha256:", ""), 0, 63)
+    workerkit-run        = var.run
+  }
 }
 
 source "googlecompute" "image" {
@@ -73,19 +111,31 @@ source "googlecompute" "image" {
   zone                    = var.gcp_zone
   machine_type            = var.gcp_machine_type
   network                 = var.gcp_network
+  subnetwork              = var.gcp_subnetwork
+  omit_external_ip        = var.gcp_public_ip == false
+  use_internal_ip         = var.gcp_public_ip == false
+  tags                    = var.gcp_network_tags
+  service_account_email   = var.gcp_service_account
   source_image            = var.gcp_source_image
   source_image_family     = var.gcp_source_image == "" ? var.gcp_source_family : ""
   source_image_project_id = [var.gcp_source_project]
   disk_size               = var.disk_size
   disk_type               = "pd-ssd"
   metadata                = var.gcp_metadata
-  labels                  = { workerkit = var.name, workerkit-run = var.run }
+  labels                  = local.gcp_own_labels
 
   image_name              = local.full_name
   image_family            = var.name
   image_description       = var.description
   image_storage_locations = var.gcp_locations
-  image_labels            = merge(var.gcp_labels, { workerkit = var.name, workerkit-run = var.run })
+  image_labels            = merge(var.gcp_labels, local.gcp_own_labels)
+
+  dynamic "image_encryption_key" {
+    for_each = var.gcp_kms_key == "" ? [] : [var.gcp_kms_key]
+    content {
+      kmsKeyName = image_encryption_key.value
+    }
+  }
 
   # More for newer packers: gcp
 

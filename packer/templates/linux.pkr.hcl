@@ -9,17 +9,23 @@ build {
     "source.qemu.image",
   ]
 
+  # Each session that packer opens costs time on a machine far away: scripts go with the other
+  # files, and one of them runs the rest.
   provisioner "shell" {
-    script = "${path.root}/scripts/linux/begin.sh"
+    script          = "${path.root}/scripts/linux/begin.sh"
+    remote_folder   = "/dev/shm"
+    skip_clean      = true # clean.sh does it
+    execute_command = "sh {{.Path}}"
   }
 
   provisioner "file" {
-    sources     = ["${path.root}/image", "${path.root}/root", "${path.root}/scripts/linux/hygiene.sh"]
-    destination = "/var/tmp/workerkit/"
-  }
-
-  provisioner "file" {
-    sources     = ["${var.programs}/start-worker", "${var.programs}/generic-worker"]
+    sources = [
+      "${path.root}/image",
+      "${path.root}/root",
+      "${path.root}/scripts/linux",
+      "${var.programs}/start-worker",
+      "${var.programs}/generic-worker",
+    ]
     destination = "/var/tmp/workerkit/"
   }
 
@@ -27,23 +33,27 @@ build {
   # the same reason secrets are no arguments of sudo, which logs those. In base64 they survive
   # every shell and template on their way.
   provisioner "shell" {
-    scripts = [
-      "${path.root}/scripts/linux/packages.sh",
-      "${path.root}/scripts/linux/downloads.sh",
-      "${path.root}/scripts/linux/files.sh",
-      "${path.root}/scripts/linux/worker.sh",
-      "${path.root}/scripts/linux/storage.sh",
-      "${path.root}/scripts/linux/harden.sh",
-      "${path.root}/scripts/linux/scripts.sh",
-      "${path.root}/scripts/linux/services.sh",
-      "${path.root}/scripts/linux/tests.sh",
-      "${path.root}/scripts/linux/clean.sh",
-    ]
+    script           = "${path.root}/scripts/linux/provision.sh"
     remote_folder    = "/dev/shm"
-    skip_clean       = true # they are in memory, and the user may be gone by then
+    skip_clean       = true
     use_env_var_file = true
     environment_vars = concat(["TARGET=${source.type}"], [for name, value in var.secrets : "${name}=${base64encode(value)}"])
     execute_command  = "if [ \"$(id -u)\" -eq 0 ]; then become=; else become='sudo -n'; fi; $become sh -c '. {{.EnvVarFile}} && exec sh {{.Path}}'"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/workerkit/inventory.txt"
+    destination = "${var.output}/inventory.txt"
+  }
+
+  # Last: packer's user may be gone once it has run.
+  provisioner "shell" {
+    script           = "${path.root}/scripts/linux/clean.sh"
+    remote_folder    = "/dev/shm"
+    skip_clean       = true
+    environment_vars = ["TARGET=${source.type}"]
+    execute_command  = "if [ \"$(id -u)\" -eq 0 ]; then become=; else become='sudo -n'; fi; $become env {{.Vars}} sh {{.Path}}"
   }
 
   post-processor "manifest" {

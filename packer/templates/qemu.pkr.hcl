@@ -46,7 +46,7 @@ variable "qemu_args" {
 
 variable "qemu_cd_files" {
   type        = list(string)
-  description = "Files for cloud-init: user-data and meta-data, with packer's key in them."
+  description = "Files for cloud-init of a stock image: user-data, with the public half of packer's key in it, and meta-data. See README.md."
   default     = []
 }
 
@@ -97,6 +97,7 @@ source "qemu" "image" {
   ssh_password            = var.qemu_ssh_password
   ssh_private_key_file    = var.qemu_ssh_private_key_file
   ssh_timeout             = var.ssh_timeout
+  ssh_handshake_attempts  = 30 # cloud-init may be slower than sshd
   pause_before_connecting = "0s"
   shutdown_timeout        = "5m"
   shutdown_command        = "if [ \"$(id -u)\" -eq 0 ]; then systemctl poweroff; else sudo -n systemctl poweroff; fi"

@@ -9,7 +9,7 @@ build {
   ]
 
   provisioner "file" {
-    source      = "${path.root}/image"
+    sources     = ["${path.root}/image", "${path.root}/scripts/windows"]
     destination = "C:/Windows/Temp/workerkit"
   }
 
@@ -21,6 +21,12 @@ build {
   provisioner "powershell" {
     script           = "${path.root}/scripts/windows/provision.ps1"
     environment_vars = concat(["TARGET=${source.type}"], [for name, value in var.secrets : "${name}=${base64encode(value)}"])
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "C:/Windows/Temp/workerkit/inventory.txt"
+    destination = "${var.output}/inventory.txt"
   }
 
   # Last: nothing can log in any more once it has run.

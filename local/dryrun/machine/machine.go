@@ -16,6 +16,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -27,13 +28,16 @@ var ErrNoSSHD = errors.New("there is no sshd on this computer: install openssh-s
 
 // Options say where the machine is and what it does. Dir is required.
 type Options struct {
-	// Dir is the machine's folder: commands start in it, and it is their HOME and TMPDIR. It
-	// must exist.
+	// Dir is the machine's folder, which must exist. Each instance has a folder in it: commands
+	// start there, and it is their HOME and TMPDIR.
 	Dir string
 	// Run makes commands really run, as the current user. When false they are rehearsed: files
 	// that are uploaded stay below Dir, scripts are checked for their syntax, and nothing runs.
 	Run bool
-	Log *slog.Logger // what sshd says; discards when nil
+	// Files are there on each instance that is only rehearsed: what scripts that do not run would
+	// have made, by its path, with slashes.
+	Files map[string]string
+	Log   *slog.Logger // what sshd says; discards when nil
 }
 
 // Machine is a running sshd. It is safe for concurrent use.
@@ -47,7 +51,14 @@ type Machine struct {
 	wg       sync.WaitGroup
 
 	mu   sync.Mutex
-	keys map[string][]string // of each instance that is on
+	keys map[string]entry // of each instance that is on
+	last int              // instance that was turned on
+}
+
+// entry is who may log in to an instance, and where they get.
+type entry struct {
+	dir  string
+	keys []string
 }
 
 // Start starts the machine. It ends with ctx, or by Close.
@@ -55,7 +66,7 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Machine{options: o, keys: map[string][]string{}}
+	m := &Machine{options: o, keys: map[string]entry{}}
 	if err := m.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("machine: %w", err)
 	}
@@ -89,8 +100,34 @@ func (m *Machine) Close() error {
 func (m *Machine) Boot(instance string, authorized []string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keys[instance] = authorized
+	m.last++
+	dir := filepath.Join(m.options.Dir, strconv.Itoa(m.last)) // ids of instances may be no names of files
+	if err := m.furnish(dir); err != nil {
+		return fmt.Errorf("machine: %w", err)
+	}
+	m.keys[instance] = entry{dir, authorized}
 	return m.write()
+}
+
+// furnish makes the folder of an instance.
+func (m *Machine) furnish(dir string) error {
+	const owner = 0o700
+	if err := os.Mkdir(dir, owner); err != nil {
+		return err
+	}
+	if m.options.Run {
+		return nil
+	}
+	for name, text := range m.options.Files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), owner); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Halt forgets the keys of an instance. Sessions that are open stay so.
@@ -107,8 +144,10 @@ func (m *Machine) Halt(instance string) {
 func (m *Machine) write() error {
 	var lines []string
 	for _, instance := range slices.Sorted(maps.Keys(m.keys)) {
-		for _, key := range m.keys[instance] {
-			lines = append(lines, strings.TrimSpace(key)+"\n")
+		of := m.keys[instance]
+		command := quote(m.path("shell")) + " " + quote(of.dir)
+		for _, key := range of.keys {
+			lines = append(lines, `command="`+strings.ReplaceAll(command, `"`, `\"`)+`" `+strings.TrimSpace(key)+"\n")
 		}
 	}
 	if err := private.Write(m.path("authorized_keys"), []byte(strings.Join(lines, ""))); err != nil {
@@ -154,16 +193,17 @@ func (m *Machine) prepare(ctx context.Context) error {
 }
 
 // configuration is sshd's. The old packer signs with RSA and SHA-1, which newer sshds refuse
-// unless they are told.
+// unless they are told. Without another HOME the user's shell would begin each command with the
+// user's own files.
 func (m *Machine) configuration() string {
-	quoted := func(name string) string { return `"` + m.path(name) + `"` }
+	quoted := func(name string) string { return `"` + name + `"` }
 	return strings.Join([]string{
-		"HostKey " + quoted("host_key"),
-		"AuthorizedKeysFile " + quoted("authorized_keys"),
+		"HostKey " + quoted(m.path("host_key")),
+		"AuthorizedKeysFile " + quoted(m.path("authorized_keys")),
 		"PidFile none", "StrictModes no", "UsePAM no", "PrintMotd no", "PrintLastLog no",
 		"PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin prohibit-password",
 		"PubkeyAcceptedAlgorithms +ssh-rsa", "AllowTcpForwarding no", "MaxStartups 100", "MaxAuthTries 20",
-		"ForceCommand " + quoted("shell") + " " + quote(m.options.Dir),
+		"UseDNS no", "SetEnv " + quoted("HOME="+m.options.Dir),
 		"Subsystem sftp internal-sftp", "",
 	}, "\n")
 }

@@ -17,11 +17,26 @@ import (
 	"github.com/workerkit/workerkit/local/dryrun/machine"
 )
 
+// download copies a file from the machine.
+func download(t *testing.T, m *machine.Machine, private, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "download")
+	args := append([]string{"-O"}, options(m, private, "-P")...)
+	if out, err := exec.CommandContext(t.Context(), "scp", append(args, m.User()+"@127.0.0.1:"+from, to)...).CombinedOutput(); err != nil {
+		t.Fatalf("scp: %v: %s", err, out)
+	}
+	data, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // start starts a machine, whose end is the test's.
 func start(t *testing.T, run bool) (*machine.Machine, string) {
 	t.Helper()
 	dir := t.TempDir()
-	m, err := machine.Start(context.WithoutCancel(t.Context()), machine.Options{Dir: dir, Run: run})
+	m, err := machine.Start(context.WithoutCancel(t.Context()), machine.Options{Dir: dir, Run: run, Files: map[string]string{"/var/made": "made\n"}})
 	if errors.Is(err, machine.ErrNoSSHD) {
 		t.Skip("sshd is not installed: there is no machine to log in to (apt-get install openssh-server)")
 	}
@@ -92,6 +107,7 @@ func TestRun(t *testing.T) {
 	}
 	out, err := run(t, m, private, "pwd; echo $HOME $TMPDIR; exit 7")
 	var exit *exec.ExitError
+	dir = filepath.Join(dir, "1")
 	if want := dir + "\n" + dir + " " + dir + "\n"; out != want || !errors.As(err, &exit) || exit.ExitCode() != 7 {
 		t.Errorf("%q, %v, want %q and 7", out, err, want)
 	}
@@ -102,6 +118,13 @@ func TestRun(t *testing.T) {
 		if data, err := os.ReadFile(filepath.Join(dir, "file"+protocol)); err != nil || string(data) != "content" {
 			t.Errorf("scp %s: %q, %v", protocol, data, err)
 		}
+	}
+	other, public := key(t)
+	if err := m.Boot("i/2", []string{public}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, m, other, "pwd"); err != nil || out != filepath.Join(filepath.Dir(dir), "2")+"\n" {
+		t.Errorf("another instance: %v, %q", err, out)
 	}
 	m.Halt("i-1")
 	if out, err := run(t, m, private, "true"); err == nil {
@@ -120,24 +143,36 @@ func TestRehearsal(t *testing.T) {
 	if out, err := run(t, m, private, "touch "+mark); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for name, script := range map[string]string{
-		"good.sh": "#!/bin/sh -e\ntouch " + mark + "\nexit 7\n",
-		"bad.sh":  "#!/bin/sh\nif true; then\n",
+	// In this order: once something bad is there, nothing that might run it is fine.
+	for _, c := range []struct{ name, script, says string }{
+		{"good.sh", "#!/bin/sh -e\ntouch " + mark + "\nexit 7\n", "rehearsed, not run: /tmp/rehearsal-good.sh"},
+		{"tool.script", "#!/bin/cat\nif then\n", ""},
+		{"again.sh", "#!/bin/sh\nexit 7\n", "rehearsed, not run: /tmp/rehearsal-again.sh"},
+		{"bad.test", "if true; then\n", ""},
+		{"driver.sh", "#!/usr/bin/env sh\n. /tmp/rehearsal-bad.test\n", "rehearsal-bad.test: 2: Syntax error"},
+		{"bad.sh", "#!/bin/sh\nif true; then\n", "rehearsal-bad.sh: 3: Syntax error"},
 	} {
-		if err := upload(t, m, private, "-O", script, "/tmp/rehearsal-"+name); err != nil {
+		path := "/tmp/rehearsal-" + c.name
+		if err := upload(t, m, private, "-O", c.script, path); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat("/tmp/rehearsal-" + name); err == nil {
-			t.Fatalf("%s was uploaded to this computer's own folder", name)
+		if _, err := os.Stat(path); err == nil {
+			t.Fatalf("%s was uploaded to this computer's own folder", c.name)
 		}
-		if data, err := os.ReadFile(filepath.Join(dir, "tmp", "rehearsal-"+name)); err != nil || string(data) != script {
-			t.Errorf("%s: %q, %v", name, data, err)
+		if data, err := os.ReadFile(filepath.Join(dir, "1", path)); err != nil || string(data) != c.script {
+			t.Errorf("%s: %q, %v", c.name, data, err)
+		}
+		if c.says == "" {
+			continue
 		}
 		// As packer does it: environment, then the script.
-		out, err := run(t, m, private, "chmod +x /tmp/rehearsal-"+name+"; PACKER_BUILD_NAME='x' /tmp/rehearsal-"+name)
-		if good := name == "good.sh"; (err == nil) != good || good && !strings.Contains(out, "rehearsed, not run") {
-			t.Errorf("%s: %v: %s", name, err, out)
+		out, err := run(t, m, private, "chmod +x "+path+"; PACKER_BUILD_NAME='x' "+path)
+		if rehearsed := strings.HasPrefix(c.says, "rehearsed"); (err == nil) != rehearsed || !strings.Contains(out, c.says) {
+			t.Errorf("%s: %v: %s", c.name, err, out)
 		}
+	}
+	if got := download(t, m, private, "/var/made"); got != "made\n" {
+		t.Errorf("downloaded %q", got)
 	}
 	if err := upload(t, m, private, "-O", "x", "/../../"+filepath.Base(mark)); err == nil {
 		t.Error("an upload left the folder")

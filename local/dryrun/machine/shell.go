@@ -16,9 +16,10 @@ esac
 exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 `
 
-// rehearseShell takes uploads by scp into the folder, as though it were the root directory,
-// answers the commands by which packer looks after its uploads, checks the syntax of the
-// scripts that a command names, and runs nothing.
+// rehearseShell takes uploads by scp into the folder, as though it were the root directory, gives
+// them back, answers the commands by which packer looks after its uploads, checks the syntax of
+// the scripts that a command names and of those that were uploaded for them to run, and runs
+// nothing.
 const rehearseShell = `#!/bin/sh
 cd "$1" || exit 1
 set -f
@@ -33,19 +34,35 @@ case $SSH_ORIGINAL_COMMAND in
 	done
 	case /$target/ in */../*) echo "a path with .. is not rehearsed" >&2; exit 1 ;; esac
 	case $options in
+	*f*) ;;
 	*v*t*) mkdir -p "./$target" ;; # packer's: it always names a folder
 	*t*) mkdir -p "./$(dirname "$target")" ;;
 	esac
 	exec scp $options "./$target"
 	;;
 esac
+check() { # SCRIPT: another program's is taken as it is
+	first=
+	read -r first <"$1"
+	case $first in
+	'#!'*sh | '#!'*sh\ *)
+		first=${first#'#!'}
+		first=${first#*env }
+		set -- "$1" $first
+		"$2" -n "$1"
+		;;
+	'#!'*) ;;
+	*) sh -n "$1" ;;
+	esac
+}
+scripts=
 for word in $(printf %s "$SSH_ORIGINAL_COMMAND" | tr "'\"=;" '    '); do
 	case /$word/ in */../*) continue ;; esac
-	if [ -f "./$word" ] && head -n 1 "./$word" | grep -q '^#!.*sh'; then
-		shell=$(head -n 1 "./$word" | sed 's/^#! *//; s/^[^ ]*env *//; s/ .*//')
-		"$shell" -n "./$word" || exit $?
-		echo "rehearsed, not run: $word"
-	fi
+	if [ -f "./$word" ] && head -n 1 "./$word" | grep -q '^#!.*sh'; then scripts="$scripts $word"; fi
 done
-exit 0
+if [ -z "$scripts" ]; then exit 0; fi
+for name in $scripts $(find . -type f \( -name '*.sh' -o -name '*.script' -o -name '*.test' \)); do
+	check "./$name" || exit $?
+done
+echo "rehearsed, not run:$scripts"
 `

@@ -1,6 +1,6 @@
-// Package api emulates the calls of Azure Resource Manager that making an image needs: resource
-// groups, deployments of templates, virtual machines, managed images and galleries, and the
-// tokens to call them with. It answers in Azure's own words also where something is wrong.
+// Package api emulates the calls of Azure Resource Manager that making and keeping images needs:
+// resource groups, deployments of templates, virtual machines, managed images and galleries, the
+// versions of images in the marketplace, and the tokens to call all that with. It answers in Azure's own words also where something is wrong.
 package api
 
 import (

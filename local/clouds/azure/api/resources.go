@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // resource is what exists: its members are as the API shows them.
 type resource struct {
 	where    where
 	data     object
+	made     time.Time
 	existing bool // from before any build
 }
 
@@ -48,9 +50,9 @@ func (a *API) put(p where, body object) *resource {
 		properties["ipAddress"] = a.options.Host
 	}
 	data["properties"] = properties
-	r := &resource{where: p, data: data}
+	r := &resource{where: p, data: data, made: a.options.Clock().UTC()}
 	if old := a.resources[p.key()]; old != nil {
-		r.existing = old.existing
+		r.existing, r.made = old.existing, old.made
 	}
 	a.resources[p.key()] = r
 	return r

@@ -19,6 +19,7 @@ type where struct {
 const (
 	groupKind        = "Microsoft.Resources/subscriptions/resourceGroups"
 	subscriptionKind = "Microsoft.Resources/subscriptions"
+	allKind          = "Microsoft.Resources/subscriptions/resources" // all resources of a subscription
 )
 
 // parse reads a path: /subscriptions/S[/resourceGroups/G][/providers/N/TYPE/NAME…].
@@ -34,6 +35,10 @@ func parse(path string) (where, error) {
 		p.kind, p.name, rest = groupKind, first(rest[1:]), after(rest[1:])
 	}
 	if len(rest) == 0 {
+		return p, nil
+	}
+	if len(rest) == 1 && p.kind == subscriptionKind && strings.EqualFold(rest[0], "resources") {
+		p.kind, p.name = allKind, ""
 		return p, nil
 	}
 	const least = 3 // providers/NAMESPACE/TYPE

@@ -23,6 +23,7 @@ type call struct {
 	method string
 	where  where
 	body   object
+	filter string // $filter
 }
 
 // handler answers a call; nil without an error is 204.
@@ -81,7 +82,7 @@ func (a *API) manage(w http.ResponseWriter, r *http.Request) {
 			err = inTrouble(trouble)
 		}
 	}
-	var answer object
+	var answer any
 	if err == nil {
 		answer, err = a.do(w, r, p)
 	}
@@ -89,31 +90,50 @@ func (a *API) manage(w http.ResponseWriter, r *http.Request) {
 }
 
 // do reads the body and finds who answers the call.
-func (a *API) do(w http.ResponseWriter, r *http.Request, p where) (object, error) {
-	c := call{method: r.Method, where: p}
+func (a *API) do(w http.ResponseWriter, r *http.Request, p where) (any, error) {
+	c := call{method: r.Method, where: p, filter: r.URL.Query().Get("$filter")}
 	const limit = 8 << 20
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(&c.body); err != nil && !errors.Is(err, io.EOF) {
 		return nil, invalid("InvalidRequestContent", "The request content was invalid and could not be deserialized.")
 	}
 	if do, there := a.special[strings.ToLower(p.operation(r.Method))]; there && (p.name != "" || r.Method == http.MethodGet) && r.Method != http.MethodPatch {
-		return do(c)
+		return given(do(c))
 	}
+	if strings.EqualFold(p.kind, marketKind) && r.Method == http.MethodGet {
+		return a.market(p)
+	}
+	return given(a.generic(c))
+}
+
+// given is an answer that is nil when there is none.
+func given(answer object, err error) (any, error) {
+	if answer == nil {
+		return nil, err
+	}
+	return answer, err
+}
+
+// generic does what can be done to resources of any type.
+func (a *API) generic(c call) (object, error) {
+	p := c.where
 	switch {
-	case p.name == "" && r.Method == http.MethodGet:
+	case p.kind == allKind && c.method == http.MethodGet:
+		return a.listAll(c)
+	case p.name == "" && c.method == http.MethodGet:
 		return a.list(c)
 	case p.name == "":
-	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+	case c.method == http.MethodGet, c.method == http.MethodHead:
 		return a.read(c)
-	case r.Method == http.MethodPut, r.Method == http.MethodPatch:
+	case c.method == http.MethodPut, c.method == http.MethodPatch:
 		return a.write(c)
-	case r.Method == http.MethodDelete:
+	case c.method == http.MethodDelete:
 		return a.remove(c)
 	}
-	return nil, problem(http.StatusNotImplemented, "NotImplemented", "%s %s is not emulated.", r.Method, p.id)
+	return nil, problem(http.StatusNotImplemented, "NotImplemented", "%s %s is not emulated.", c.method, p.id)
 }
 
 // answer sends what a call returned.
-func (a *API) answer(w http.ResponseWriter, operation, method string, answer object, err error) {
+func (a *API) answer(w http.ResponseWriter, operation, method string, answer any, err error) {
 	var f *failure
 	switch {
 	case err == nil && (answer == nil || method == http.MethodHead):

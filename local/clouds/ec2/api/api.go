@@ -7,6 +7,7 @@ package api
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,50 +18,45 @@ import (
 // accountID is the account that owns what is made here.
 const accountID = "123456789012"
 
-// API is one emulated EC2. Signatures are not checked: any credentials do. It is safe for
-// concurrent use.
+// API is one emulated EC2. Each region is for itself, as an account has it. Signatures are not
+// checked: any credentials do. It is safe for concurrent use.
 type API struct {
 	// Troubles are the calls that are going to fail, named by their Action ("RunInstances").
 	Troubles clouds.Troubles
 
 	options clouds.BuildOptions
-	actions map[string]func(query) (any, error)
 
-	mu        sync.Mutex
-	images    map[string]*image
-	gone      map[string]bool // ids of images that were deregistered
-	snapshots map[string]*snapshot
-	instances map[string]*instance
-	volumes   map[string]*volume
-	groups    map[string]*group
-	keys      map[string]*key
+	mu      sync.Mutex
+	regions map[string]*region
 }
 
 // New makes an EC2 with nothing in it.
 func New(o clouds.BuildOptions) *API {
-	a := &API{
-		options: o.WithDefaults(),
-		images:  map[string]*image{}, gone: map[string]bool{}, snapshots: map[string]*snapshot{}, instances: map[string]*instance{},
-		volumes: map[string]*volume{}, groups: map[string]*group{}, keys: map[string]*key{},
+	return &API{options: o.WithDefaults(), regions: map[string]*region{}}
+}
+
+// region is the region of a name: every name is one.
+func (a *API) region(name string) *region {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r, there := a.regions[name]
+	if !there {
+		r = newRegion(name, a.options, a.region)
+		a.regions[name] = r
 	}
-	a.actions = map[string]func(query) (any, error){
-		"DescribeRegions": a.describeRegions, "DescribeVpcs": a.describeVPCs, "DescribeSubnets": a.describeSubnets,
-		"DescribeInstanceTypeOfferings": a.describeOfferings,
-		"CreateKeyPair":                 a.createKeyPair, "DescribeKeyPairs": a.describeKeyPairs, "DeleteKeyPair": a.deleteKeyPair,
-		"ImportKeyPair":       a.importKeyPair,
-		"CreateSecurityGroup": a.createGroup, "DescribeSecurityGroups": a.describeGroups, "DeleteSecurityGroup": a.deleteGroup,
-		"AuthorizeSecurityGroupIngress": a.authorizeIngress,
-		"RunInstances":                  a.runInstances, "DescribeInstances": a.describeInstances,
-		"DescribeInstanceStatus": a.describeInstanceStatus,
-		"StopInstances":          a.stopInstances, "TerminateInstances": a.terminateInstances,
-		"ModifyInstanceAttribute": a.modifyInstance, "DescribeVolumes": a.describeVolumes, "DeleteVolume": a.deleteVolume,
-		"CreateImage": a.createImage, "DescribeImages": a.describeImages, "DeregisterImage": a.deregisterImage,
-		"ModifyImageAttribute": a.modifyImage, "CopyImage": a.copyImage,
-		"DescribeSnapshots": a.describeSnapshots, "DeleteSnapshot": a.deleteSnapshot,
-		"ModifySnapshotAttribute": a.modifySnapshot,
-		"CreateTags":              a.createTags, "DeleteTags": a.deleteTags, "DescribeTags": a.describeTags,
+	return r
+}
+
+// everywhere is what do finds in all regions, sorted.
+func (a *API) everywhere(do func(*region) []clouds.Resource) []clouds.Resource {
+	a.mu.Lock()
+	regions := slices.Collect(maps.Values(a.regions))
+	a.mu.Unlock()
+	var all []clouds.Resource
+	for _, r := range regions {
+		all = append(all, do(r)...)
 	}
-	return a
+	return sorted(all)
 }
 
 // ServeHTTP implements http.Handler.
@@ -71,7 +67,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	action := q.get("Action")
-	do, known := a.actions[action]
+	do, known := a.region(q.region).actions[action]
 	if !known {
 		a.answer(w, action, nil, problem(http.StatusBadRequest, "InvalidAction",
 			"The action %s is not valid for this web service: it is not emulated.", action))
@@ -86,46 +82,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Images are what was made here, each with its tags, in the order of their ids.
-func (a *API) Images() []clouds.Resource {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var all []clouds.Resource
-	for _, i := range a.images {
-		if i.owner == accountID {
-			all = append(all, clouds.Resource{Kind: "image", ID: i.id, Tags: i.tags.clone()})
-		}
-	}
-	return sorted(all)
-}
+func (a *API) Images() []clouds.Resource { return a.everywhere((*region).made) }
 
 // Leftovers are what costs money or is in the way after a build: every instance that is not
 // terminated, key pair, security group, volume, and snapshot that belongs to no image.
-func (a *API) Leftovers() []clouds.Resource {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var all []clouds.Resource
-	add := func(kind, id string, t tags) { all = append(all, clouds.Resource{Kind: kind, ID: id, Tags: t.clone()}) }
-	for _, i := range a.instances {
-		if i.state != terminated {
-			add("instance", i.id, i.tags)
-		}
-	}
-	for _, v := range a.volumes {
-		add("volume", v.id, v.tags)
-	}
-	for _, g := range a.groups {
-		add("security-group", g.id, g.tags)
-	}
-	for _, k := range a.keys {
-		add("key-pair", k.name, k.tags)
-	}
-	for _, s := range a.snapshots {
-		if !a.imaged(s.id) {
-			add("snapshot", s.id, s.tags)
-		}
-	}
-	return sorted(all)
-}
+func (a *API) Leftovers() []clouds.Resource { return a.everywhere((*region).leftovers) }
 
 // sorted puts resources in the order of their names.
 func sorted(all []clouds.Resource) []clouds.Resource {

@@ -225,3 +225,64 @@ func TestSecretsStayOut(t *testing.T) {
 		t.Errorf("the log lacks a call: %s", logged.String())
 	}
 }
+
+// TestRegions: what is in one region is not in another, and a copy is for itself.
+func TestRegions(t *testing.T) {
+	a := api.New(clouds.BuildOptions{})
+	id, _ := machine(t, a)
+	image := good(t, a, "imageId", "CreateImage", "InstanceId", id, "Name", "worker")
+	abroad := func(action string, pairs ...string) string {
+		form := url.Values{"Action": {action}}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-west-2/ec2/aws4_request, Signature=1")
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		return w.Body.String()
+	}
+	if body := abroad("DescribeImages", "Owner.1", "self"); strings.Contains(body, image) {
+		t.Errorf("an image of another region is listed: %s", body)
+	}
+	if body := abroad("CopyImage", "SourceRegion", "eu-central-1", "SourceImageId", image, "Name", "worker"); !strings.Contains(body, "<imageId>ami-") {
+		t.Errorf("the name is free in each region: %s", body)
+	}
+	if body := abroad("CopyImage", "SourceImageId", image, "Name", "worker-2"); !strings.Contains(body, "InvalidAMIID.NotFound") {
+		t.Errorf("a copy of what is not in the region: %s", body)
+	}
+	if images := a.Images(); len(images) != 2 {
+		t.Errorf("in all regions there are %v", images)
+	}
+}
+
+// TestWhoUsesAnImage: launch templates with all their versions, and whom it is shared with.
+func TestWhoUsesAnImage(t *testing.T) {
+	a := api.New(clouds.BuildOptions{})
+	id, _ := machine(t, a)
+	image := good(t, a, "imageId", "CreateImage", "InstanceId", id, "Name", "worker")
+	template := good(t, a, "launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "group", "LaunchTemplateData.ImageId", "ami-1")
+	if _, body := call(t, a, "CreateLaunchTemplate", "LaunchTemplateName", "group"); !strings.Contains(body, "AlreadyExists") {
+		t.Errorf("a name twice: %s", body)
+	}
+	good(t, a, "versionNumber", "CreateLaunchTemplateVersion", "LaunchTemplateId", template, "LaunchTemplateData.ImageId", image)
+	if name := good(t, a, "launchTemplateName", "DescribeLaunchTemplates"); name != "group" {
+		t.Errorf("listed is %s", name)
+	}
+	if version := good(t, a, "versionNumber", "DescribeLaunchTemplateVersions", "LaunchTemplateId", template,
+		"Filter.1.Name", "image-id", "Filter.1.Value.1", image); version != "2" {
+		t.Errorf("the image is in version %s", version)
+	}
+	if _, body := call(t, a, "DescribeLaunchTemplateVersions", "LaunchTemplateId", "lt-1"); !strings.Contains(body, "InvalidLaunchTemplateId.NotFound") {
+		t.Errorf("a template that is not there: %s", body)
+	}
+	good(t, a, "return", "ModifyImageAttribute", "ImageId", image, "LaunchPermission.Add.1.UserId", "210987654321")
+	if user := good(t, a, "userId", "DescribeImageAttribute", "ImageId", image, "Attribute", "launchPermission"); user != "210987654321" {
+		t.Errorf("shared with %s", user)
+	}
+	good(t, a, "return", "EnableImageDeprecation", "ImageId", image, "DeprecateAt", "2027-01-01T00:00:00.000Z")
+	if when := good(t, a, "deprecationTime", "DescribeImages", "ImageId.1", image); when != "2027-01-01T00:00:00.000Z" {
+		t.Errorf("deprecated at %s", when)
+	}
+}

@@ -24,6 +24,7 @@ type imageAnswer struct {
 	Hypervisor   string       `xml:"hypervisor"`
 	ENA          bool         `xml:"enaSupport"`
 	Created      string       `xml:"creationDate"`
+	Deprecated   string       `xml:"deprecationTime,omitempty"`
 	Tags         set[tag]     `xml:"tagSet"`
 }
 
@@ -40,7 +41,7 @@ func (i *image) answer() imageAnswer {
 		ID: i.id, Location: i.owner + "/" + i.name, State: "available", Owner: i.owner, Public: i.public,
 		Architecture: i.architecture, Type: "machine", Name: i.name, Description: i.description,
 		RootType: "ebs", RootName: rootDevice, Devices: set[mapping]{[]mapping{{rootDevice, i.snapshot, i.size, true, "gp2"}}},
-		Virtual: "hvm", Hypervisor: "xen", ENA: true, Created: i.created, Tags: i.tags.answer(),
+		Virtual: "hvm", Hypervisor: "xen", ENA: true, Created: i.created, Deprecated: i.deprecated, Tags: i.tags.answer(),
 	}
 }
 
@@ -55,7 +56,7 @@ func (i *image) attributes() map[string]string {
 }
 
 // describeImages lists images. One to build upon comes into being when it is first asked for.
-func (a *API) describeImages(q query) (any, error) {
+func (a *region) describeImages(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	owners, ids := q.list("Owner"), q.list("ImageId")
@@ -92,7 +93,7 @@ func owned(owner string, owners []string) bool {
 const aliasOwner = "801119661308"
 
 // foreseeBases makes the images to build upon that a call asks for.
-func (a *API) foreseeBases(owners, ids []string, filters []filter) {
+func (a *region) foreseeBases(owners, ids []string, filters []filter) {
 	for _, id := range ids {
 		if _, there := a.images[id]; !there && strings.HasPrefix(id, "ami-") && !a.gone[id] {
 			a.base("", id, aliasOwner)

@@ -41,7 +41,7 @@ type reservation struct {
 	Instances set[instanceAnswer] `xml:"instancesSet"`
 }
 
-func (a *API) reservation(all ...*instance) reservation {
+func (a *region) reservation(all ...*instance) reservation {
 	r := reservation{ID: newID("r"), Owner: accountID}
 	for _, i := range all {
 		r.Instances.Items = append(r.Instances.Items, a.describe(i))
@@ -50,7 +50,7 @@ func (a *API) reservation(all ...*instance) reservation {
 }
 
 // describe is an instance in an answer.
-func (a *API) describe(i *instance) instanceAnswer {
+func (a *region) describe(i *instance) instanceAnswer {
 	answer := instanceAnswer{
 		ID: i.id, Image: i.image, State: i.state.answer(), PrivateDNS: i.id + ".internal",
 		PublicDNS: a.address(i), PublicIP: a.address(i), PrivateIP: a.address(i), Key: i.key, Type: i.kind,
@@ -69,7 +69,7 @@ func (a *API) describe(i *instance) instanceAnswer {
 	return answer
 }
 
-func (a *API) describeInstances(q query) (any, error) {
+func (a *region) describeInstances(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids := q.list("InstanceId")
@@ -88,7 +88,7 @@ func (a *API) describeInstances(q query) (any, error) {
 	}{found}, err
 }
 
-func (a *API) describeInstanceStatus(q query) (any, error) {
+func (a *region) describeInstanceStatus(q query) (any, error) {
 	type status struct {
 		ID       string      `xml:"instanceId"`
 		State    stateAnswer `xml:"instanceState"`
@@ -107,17 +107,18 @@ func (a *API) describeInstanceStatus(q query) (any, error) {
 
 // volume is a disk; instance is "" when it is attached to none.
 type volume struct {
-	id, instance string
-	size         int
-	tags         tags
+	id, instance, created string
+	size                  int
+	tags                  tags
 }
 
-func (a *API) describeVolumes(q query) (any, error) {
+func (a *region) describeVolumes(q query) (any, error) {
 	type answer struct {
-		ID     string   `xml:"volumeId"`
-		Size   int      `xml:"size"`
-		Status string   `xml:"status"`
-		Tags   set[tag] `xml:"tagSet"`
+		ID      string   `xml:"volumeId"`
+		Size    int      `xml:"size"`
+		Status  string   `xml:"status"`
+		Created string   `xml:"createTime"`
+		Tags    set[tag] `xml:"tagSet"`
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -133,14 +134,14 @@ func (a *API) describeVolumes(q query) (any, error) {
 			status = "in-use"
 		}
 		return map[string]string{"volume-id": v.id, "status": status, "attachment.instance-id": v.instance},
-			v.tags, answer{v.id, v.size, status, v.tags.answer()}
+			v.tags, answer{v.id, v.size, status, v.created, v.tags.answer()}
 	})
 	return struct {
 		Volumes set[answer] `xml:"volumeSet"`
 	}{found}, err
 }
 
-func (a *API) deleteVolume(q query) (any, error) {
+func (a *region) deleteVolume(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v, there := a.volumes[q.get("VolumeId")]

@@ -36,7 +36,7 @@ func (g *group) answer() groupAnswer {
 	return groupAnswer{g.id, g.name, g.description, accountID, g.vpc, set[permission]{g.ports}, g.tags.answer()}
 }
 
-func (a *API) createGroup(q query) (any, error) {
+func (a *region) createGroup(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g := &group{
@@ -61,7 +61,7 @@ func (a *API) createGroup(q query) (any, error) {
 	}{true, g.id}, nil
 }
 
-func (a *API) authorizeIngress(q query) (any, error) {
+func (a *region) authorizeIngress(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g, there := a.groups[q.get("GroupId")]
@@ -80,7 +80,7 @@ func (a *API) authorizeIngress(q query) (any, error) {
 	return done{true}, nil
 }
 
-func (a *API) describeGroups(q query) (any, error) {
+func (a *region) describeGroups(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids := q.list("GroupId")
@@ -98,7 +98,7 @@ func (a *API) describeGroups(q query) (any, error) {
 }
 
 // deleteGroup refuses while an instance is in the group, as EC2 does.
-func (a *API) deleteGroup(q query) (any, error) {
+func (a *region) deleteGroup(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := q.get("GroupId")

@@ -15,6 +15,7 @@ const rootDevice = "/dev/xvda"
 // image is an AMI: made here, or one to build upon that somebody else owns.
 type image struct {
 	id, name, description, owner, architecture, created, snapshot string
+	deprecated                                                    string // when, or never
 	size                                                          int
 	public                                                        bool
 	shared                                                        []string
@@ -33,7 +34,7 @@ const baseSize = 8
 
 // base makes up an image to build upon, once the options say that there is one: its id comes
 // from its name, so that it is the same each time.
-func (a *API) base(name, id, owner string) {
+func (a *region) base(name, id, owner string) {
 	if !a.options.Base(cmp.Or(name, id)) {
 		return
 	}
@@ -63,7 +64,7 @@ func newIDFrom(kind string, b []byte) string {
 }
 
 // findImage finds an image by its id: one that is here, or one to build upon.
-func (a *API) findImage(id string) (*image, error) {
+func (a *region) findImage(id string) (*image, error) {
 	if i, there := a.images[id]; there {
 		return i, nil
 	}
@@ -74,7 +75,7 @@ func (a *API) findImage(id string) (*image, error) {
 }
 
 // createImage makes an image, and the snapshot that is in it, of an instance's root disk.
-func (a *API) createImage(q query) (any, error) {
+func (a *region) createImage(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	from, there := a.instances[q.get("InstanceId")]
@@ -92,19 +93,22 @@ func (a *API) createImage(q query) (any, error) {
 	return a.register(q, from.volume, architecture, size)
 }
 
-// copyImage makes an image of another.
-func (a *API) copyImage(q query) (any, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	from, err := a.findImage(q.get("SourceImageId"))
+// copyImage makes an image of another, which may be in another region.
+func (a *region) copyImage(q query) (any, error) {
+	from := a.elsewhere(cmp.Or(q.get("SourceRegion"), a.name))
+	from.mu.Lock()
+	original, err := from.findImage(q.get("SourceImageId"))
+	from.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	return a.register(q, "vol-ffffffff", from.architecture, from.size)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.register(q, "vol-ffffffff", original.architecture, original.size)
 }
 
 // register adds an image with a snapshot of the volume.
-func (a *API) register(q query, from, architecture string, size int) (any, error) {
+func (a *region) register(q query, from, architecture string, size int) (any, error) {
 	name := q.get("Name")
 	for _, other := range a.images {
 		if other.owner == accountID && other.name == name {
@@ -125,7 +129,7 @@ func (a *API) register(q query, from, architecture string, size int) (any, error
 }
 
 // modifyImage shares an image, or takes that back. Other attributes are taken as said.
-func (a *API) modifyImage(q query) (any, error) {
+func (a *region) modifyImage(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, err := a.findImage(q.get("ImageId"))
@@ -144,8 +148,48 @@ func (a *API) modifyImage(q query) (any, error) {
 	return done{true}, nil
 }
 
+// describeImageAttribute says whom an image is shared with.
+func (a *region) describeImageAttribute(q query) (any, error) {
+	type permission struct {
+		User  string `xml:"userId,omitempty"`
+		Group string `xml:"group,omitempty"`
+	}
+	if attribute := q.get("Attribute"); attribute != "launchPermission" {
+		return nil, missing("InvalidParameterValue", "the attribute %s is not emulated", attribute)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, err := a.findImage(q.get("ImageId"))
+	if err != nil {
+		return nil, err
+	}
+	var permissions set[permission]
+	if i.public {
+		permissions.Items = []permission{{Group: "all"}}
+	}
+	for _, user := range i.shared {
+		permissions.Items = append(permissions.Items, permission{User: user})
+	}
+	return struct {
+		ID          string          `xml:"imageId"`
+		Permissions set[permission] `xml:"launchPermission"`
+	}{i.id, permissions}, nil
+}
+
+// deprecateImage takes any time; EC2 wants one to come.
+func (a *region) deprecateImage(q query) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, err := a.findImage(q.get("ImageId"))
+	if err != nil {
+		return nil, err
+	}
+	i.deprecated = q.get("DeprecateAt")
+	return done{true}, nil
+}
+
 // deregisterImage leaves the image's snapshot, as EC2 does.
-func (a *API) deregisterImage(q query) (any, error) {
+func (a *region) deregisterImage(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, err := a.findImage(q.get("ImageId"))

@@ -47,7 +47,7 @@ type stateAnswer struct {
 func (s state) answer() stateAnswer { return stateAnswer{s.code(), string(s)} }
 
 // runInstances launches one instance: no build needs more at once.
-func (a *API) runInstances(q query) (any, error) {
+func (a *region) runInstances(q query) (any, error) {
 	if count := q.get("MaxCount"); count != "1" {
 		return nil, missing("InvalidParameterValue", "MaxCount is %s; one instance at once is what is emulated", count)
 	}
@@ -65,7 +65,7 @@ func (a *API) runInstances(q query) (any, error) {
 }
 
 // launch makes the instance and its root disk, and says which keys may log in.
-func (a *API) launch(q query) (*instance, []string, error) {
+func (a *region) launch(q query) (*instance, []string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	base, err := a.findImage(q.get("ImageId"))
@@ -95,7 +95,7 @@ func (a *API) launch(q query) (*instance, []string, error) {
 		i.zone = q.region + "a"
 	}
 	i.keepVolume = q.get("BlockDeviceMapping.1.Ebs.DeleteOnTermination") == "false"
-	v := &volume{id: newID("vol"), instance: i.id, size: base.size, tags: q.specified("volume")}
+	v := &volume{id: newID("vol"), instance: i.id, created: i.launched, size: base.size, tags: q.specified("volume")}
 	if size, err := strconv.Atoi(q.get("BlockDeviceMapping.1.Ebs.VolumeSize")); err == nil {
 		v.size = size
 	}
@@ -105,7 +105,7 @@ func (a *API) launch(q query) (*instance, []string, error) {
 }
 
 // end stops or terminates an instance; its root disk goes with a terminated one.
-func (a *API) end(id string, s state) {
+func (a *region) end(id string, s state) {
 	a.mu.Lock()
 	i := a.instances[id]
 	was := i.state
@@ -127,11 +127,11 @@ func (a *API) end(id string, s state) {
 		slog.String("id", id), slog.String("was", string(was)), slog.String("is", string(s)))
 }
 
-func (a *API) stopInstances(q query) (any, error)      { return a.endAll(q, stopped) }
-func (a *API) terminateInstances(q query) (any, error) { return a.endAll(q, terminated) }
+func (a *region) stopInstances(q query) (any, error)      { return a.endAll(q, stopped) }
+func (a *region) terminateInstances(q query) (any, error) { return a.endAll(q, terminated) }
 
 // endAll ends all instances that a call names, after it has found all of them.
-func (a *API) endAll(q query, s state) (any, error) {
+func (a *region) endAll(q query, s state) (any, error) {
 	type change struct {
 		ID       string      `xml:"instanceId"`
 		Current  stateAnswer `xml:"currentState"`
@@ -158,7 +158,7 @@ func (a *API) endAll(q query, s state) (any, error) {
 }
 
 // modifyInstance takes what is said of an instance, such as enhanced networking, as done.
-func (a *API) modifyInstance(q query) (any, error) {
+func (a *region) modifyInstance(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, there := a.instances[q.get("InstanceId")]; !there {
@@ -172,7 +172,7 @@ func noInstance(id string) error {
 }
 
 // address is where an instance answers.
-func (a *API) address(i *instance) string {
+func (a *region) address(i *instance) string {
 	if i.state != running {
 		return ""
 	}

@@ -16,8 +16,8 @@ import (
 
 // key is a key pair. Its private half is in the answer of CreateKeyPair and nowhere else.
 type key struct {
-	id, name, fingerprint, public string
-	tags                          tags
+	id, name, fingerprint, public, created string
+	tags                                   tags
 }
 
 // keyPair is a key pair in an answer.
@@ -26,14 +26,15 @@ type keyPair struct {
 	KeyFingerprint string   `xml:"keyFingerprint"`
 	KeyPairID      string   `xml:"keyPairId"`
 	KeyMaterial    string   `xml:"keyMaterial,omitempty"`
+	Created        string   `xml:"createTime"`
 	Tags           set[tag] `xml:"tagSet"`
 }
 
 func (k *key) answer() keyPair {
-	return keyPair{KeyName: k.name, KeyFingerprint: k.fingerprint, KeyPairID: k.id, Tags: k.tags.answer()}
+	return keyPair{KeyName: k.name, KeyFingerprint: k.fingerprint, KeyPairID: k.id, Created: k.created, Tags: k.tags.answer()}
 }
 
-func (a *API) createKeyPair(q query) (any, error) {
+func (a *region) createKeyPair(q query) (any, error) {
 	const bits = 2048
 	private, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
@@ -49,7 +50,7 @@ func (a *API) createKeyPair(q query) (any, error) {
 	return made, nil
 }
 
-func (a *API) importKeyPair(q query) (any, error) {
+func (a *region) importKeyPair(q query) (any, error) {
 	public, err := base64.StdEncoding.DecodeString(q.get("PublicKeyMaterial"))
 	if err != nil || !strings.HasPrefix(string(public), "ssh-") {
 		return nil, missing("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
@@ -58,7 +59,7 @@ func (a *API) importKeyPair(q query) (any, error) {
 }
 
 // addKey keeps the public half of a new key pair.
-func (a *API) addKey(q query, public string) (keyPair, error) {
+func (a *region) addKey(q query, public string) (keyPair, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name := q.get("KeyName")
@@ -69,12 +70,12 @@ func (a *API) addKey(q query, public string) (keyPair, error) {
 		return keyPair{}, missing("InvalidKeyPair.Duplicate", "The keypair already exists")
 	}
 	sum := sha1.Sum([]byte(public)) //nolint:gosec // see above
-	k := &key{newID("key"), name, hex.EncodeToString(sum[:]), public, q.specified("key-pair")}
+	k := &key{newID("key"), name, hex.EncodeToString(sum[:]), public, stamp(a.options.Clock()), q.specified("key-pair")}
 	a.keys[name] = k
 	return k.answer(), nil
 }
 
-func (a *API) describeKeyPairs(q query) (any, error) {
+func (a *region) describeKeyPairs(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	names := q.list("KeyName")
@@ -92,7 +93,7 @@ func (a *API) describeKeyPairs(q query) (any, error) {
 }
 
 // deleteKeyPair is content with a key pair that is not there, as EC2 is.
-func (a *API) deleteKeyPair(q query) (any, error) {
+func (a *region) deleteKeyPair(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name := q.get("KeyName")

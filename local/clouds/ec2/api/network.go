@@ -6,7 +6,7 @@ const (
 	defaultSubnet = "subnet-0d0d0d0d0d0d0d0d0"
 )
 
-func (a *API) describeRegions(q query) (any, error) {
+func (a *region) describeRegions(q query) (any, error) {
 	type region struct {
 		Name     string `xml:"regionName"`
 		Endpoint string `xml:"regionEndpoint"`
@@ -24,7 +24,7 @@ func (a *API) describeRegions(q query) (any, error) {
 	}{found}, nil
 }
 
-func (a *API) describeVPCs(query) (any, error) {
+func (a *region) describeVPCs(query) (any, error) {
 	type vpc struct {
 		ID      string `xml:"vpcId"`
 		State   string `xml:"state"`
@@ -36,7 +36,7 @@ func (a *API) describeVPCs(query) (any, error) {
 	}{set[vpc]{[]vpc{{defaultVPC, "available", "172.31.0.0/16", true}}}}, nil
 }
 
-func (a *API) describeSubnets(q query) (any, error) {
+func (a *region) describeSubnets(q query) (any, error) {
 	type subnet struct {
 		ID      string `xml:"subnetId"`
 		State   string `xml:"state"`
@@ -51,7 +51,7 @@ func (a *API) describeSubnets(q query) (any, error) {
 	}{set[subnet]{[]subnet{{defaultSubnet, "available", defaultVPC, q.region + "a", free, true}}}}, nil
 }
 
-func (a *API) describeOfferings(q query) (any, error) {
+func (a *region) describeOfferings(q query) (any, error) {
 	type offering struct {
 		Type     string `xml:"instanceType"`
 		Location string `xml:"location"`

@@ -23,13 +23,12 @@ func parse(r *http.Request) (query, error) {
 	if err := r.ParseForm(); err != nil {
 		return query{}, problem(http.StatusBadRequest, "MalformedQueryString", "The query string cannot be read.")
 	}
-	return query{Values: r.Form, region: region(r.Header.Get("Authorization"))}, nil
+	return query{Values: r.Form, region: scope(r.Header.Get("Authorization"))}, nil
 }
 
-// region is the region in the scope of a signature, where everything here is made.
-func region(authorization string) string {
-	const scope = "Credential="
-	if _, rest, ok := strings.Cut(authorization, scope); ok {
+// scope is the region in the scope of a signature, for which a call is.
+func scope(authorization string) string {
+	if _, rest, ok := strings.Cut(authorization, "Credential="); ok {
 		if parts := strings.Split(rest, "/"); len(parts) > 2 { // key/date/region/service
 			return parts[2]
 		}

@@ -1,7 +1,7 @@
 package api
 
 // imaged tells whether a snapshot is in an image.
-func (a *API) imaged(id string) bool {
+func (a *region) imaged(id string) bool {
 	for _, i := range a.images {
 		if i.snapshot == id {
 			return true
@@ -10,7 +10,7 @@ func (a *API) imaged(id string) bool {
 	return false
 }
 
-func (a *API) describeSnapshots(q query) (any, error) {
+func (a *region) describeSnapshots(q query) (any, error) {
 	type answer struct {
 		ID          string   `xml:"snapshotId"`
 		Volume      string   `xml:"volumeId"`
@@ -40,7 +40,7 @@ func (a *API) describeSnapshots(q query) (any, error) {
 }
 
 // deleteSnapshot refuses what an image needs, as EC2 does.
-func (a *API) deleteSnapshot(q query) (any, error) {
+func (a *region) deleteSnapshot(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := q.get("SnapshotId")
@@ -57,7 +57,7 @@ func (a *API) deleteSnapshot(q query) (any, error) {
 }
 
 // modifySnapshot takes the sharing of a snapshot as done.
-func (a *API) modifySnapshot(q query) (any, error) {
+func (a *region) modifySnapshot(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, there := a.snapshots[q.get("SnapshotId")]; !there {

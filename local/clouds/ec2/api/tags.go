@@ -43,7 +43,7 @@ func choose[T, Answer any](all map[string]T, ids []string, filters []filter,
 }
 
 // tagged is the tags of the resource with an id, nil when there is none.
-func (a *API) tagged(id string) tags {
+func (a *region) tagged(id string) tags {
 	switch kind, _, _ := strings.Cut(id, "-"); kind {
 	case "i":
 		if i := a.instances[id]; i != nil {
@@ -61,6 +61,12 @@ func (a *API) tagged(id string) tags {
 		if v := a.volumes[id]; v != nil {
 			return v.tags
 		}
+	case "key":
+		for _, k := range a.keys {
+			if k.id == id {
+				return k.tags
+			}
+		}
 	case "sg":
 		if g := a.groups[id]; g != nil {
 			return g.tags
@@ -71,7 +77,7 @@ func (a *API) tagged(id string) tags {
 
 // retag calls change with the tags of each resource that a call names, after it has found all
 // of them.
-func (a *API) retag(q query, change func(tags)) (any, error) {
+func (a *region) retag(q query, change func(tags)) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []tags
@@ -88,18 +94,18 @@ func (a *API) retag(q query, change func(tags)) (any, error) {
 	return done{true}, nil
 }
 
-func (a *API) createTags(q query) (any, error) {
+func (a *region) createTags(q query) (any, error) {
 	return a.retag(q, func(t tags) { q.tags("Tag", t) })
 }
 
-func (a *API) deleteTags(q query) (any, error) {
+func (a *region) deleteTags(q query) (any, error) {
 	return a.retag(q, func(t tags) {
 		q.each("Tag", "Key", func(prefix string) { delete(t, q.get(prefix+"Key")) })
 	})
 }
 
 // describeTags knows the filters resource-id and key.
-func (a *API) describeTags(q query) (any, error) {
+func (a *region) describeTags(q query) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	type item struct {
@@ -107,13 +113,20 @@ func (a *API) describeTags(q query) (any, error) {
 		Key   string `xml:"key"`
 		Value string `xml:"value"`
 	}
-	var found set[item]
+	var ids []string
+	keys := filter{values: []string{"*"}}
 	for _, f := range q.filters() {
-		if f.name != "resource-id" {
-			continue
+		switch f.name {
+		case "resource-id":
+			ids = f.values
+		case "key":
+			keys = f
 		}
-		for _, id := range f.values {
-			for _, t := range a.tagged(id).answer().Items {
+	}
+	var found set[item]
+	for _, id := range ids {
+		for _, t := range a.tagged(id).answer().Items {
+			if keys.matches(t.Key) {
 				found.Items = append(found.Items, item{id, t.Key, t.Value})
 			}
 		}

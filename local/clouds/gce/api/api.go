@@ -1,6 +1,6 @@
-// Package api emulates the calls of Compute Engine that making an image needs: instances to
-// provision, their disks, the images that come of them, and the operations by which all of it
-// is told. It speaks the REST API v1, and answers in Google's own words also where something
+// Package api emulates the calls of Compute Engine that making and keeping images needs: instances
+// to provision, their disks, the images that come of them, who uses those, and the operations by
+// which all of it is told. It speaks the REST API v1, and answers in Google's own words also where something
 // is wrong.
 package api
 
@@ -34,6 +34,7 @@ type API struct {
 	resources  map[string]*resource // by their path, "projects/p/zones/z/disks/d"
 	operations map[string]operation // by their path
 	bases      map[string]*resource // images to build upon, by their path
+	policies   map[string]object    // of images, by the image's path
 	last       uint64               // numeric id that was given out
 }
 
@@ -41,7 +42,7 @@ type API struct {
 func New(o clouds.BuildOptions) *API {
 	a := &API{
 		options: o.WithDefaults(), mux: http.NewServeMux(),
-		resources: map[string]*resource{}, operations: map[string]operation{}, bases: map[string]*resource{},
+		resources: map[string]*resource{}, operations: map[string]operation{}, bases: map[string]*resource{}, policies: map[string]object{},
 	}
 	a.mux.HandleFunc("/", a.unknown)
 	for _, path := range []string{"/token", "/oauth2/v4/token", "/o/oauth2/token"} {
@@ -58,10 +59,13 @@ func New(o clouds.BuildOptions) *API {
 		{"compute.instances.insert", "POST", zone + "instances", a.insertInstance},
 		{"compute.instances.get", "GET", zone + "instances/{name}", a.get},
 		{"compute.instances.list", "GET", zone + "instances", a.list},
+		{"compute.instances.aggregatedList", "GET", "aggregated/instances", a.aggregatedList},
+		{"compute.instances.setDiskAutoDelete", "POST", zone + "instances/{name}/setDiskAutoDelete", a.setDiskAutoDelete},
 		{"compute.instances.delete", "DELETE", zone + "instances/{name}", a.deleteInstance},
 		{"compute.instances.getSerialPortOutput", "GET", zone + "instances/{name}/serialPort", a.serialPort},
 		{"compute.disks.get", "GET", zone + "disks/{name}", a.get},
 		{"compute.disks.list", "GET", zone + "disks", a.list},
+		{"compute.disks.aggregatedList", "GET", "aggregated/disks", a.aggregatedList},
 		{"compute.disks.delete", "DELETE", zone + "disks/{name}", a.deleteDisk},
 		{"compute.images.insert", "POST", global + "images", a.insertImage},
 		{"compute.images.get", "GET", global + "images/{name}", a.getImage},
@@ -70,6 +74,10 @@ func New(o clouds.BuildOptions) *API {
 		{"compute.images.delete", "DELETE", global + "images/{name}", a.deleteImage},
 		{"compute.images.deprecate", "POST", global + "images/{name}/deprecate", a.deprecateImage},
 		{"compute.images.setLabels", "POST", global + "images/{name}/setLabels", a.labelImage},
+		{"compute.images.getIamPolicy", "GET", global + "images/{name}/{part}", a.getPolicy},
+		{"compute.images.setIamPolicy", "POST", global + "images/{name}/setIamPolicy", a.setPolicy},
+		{"compute.instanceTemplates.insert", "POST", global + "instanceTemplates", a.insertTemplate},
+		{"compute.instanceTemplates.aggregatedList", "GET", "aggregated/instanceTemplates", a.aggregatedList},
 		{"compute.zoneOperations.get", "GET", zone + "operations/{operation}", a.getOperation},
 		{"compute.zoneOperations.wait", "POST", zone + "operations/{operation}/wait", a.getOperation},
 		{"compute.globalOperations.get", "GET", global + "operations/{operation}", a.getOperation},

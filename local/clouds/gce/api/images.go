@@ -47,8 +47,13 @@ func (a *API) makeBase(project, name, family string) *resource {
 	if r, there := a.bases[where]; there {
 		return r
 	}
+	architecture := "X86_64"
+	if strings.Contains(name, "arm64") {
+		architecture = "ARM64"
+	}
 	a.bases[where] = &resource{"images", object{
-		"kind": "compute#image", "id": a.number(), "name": name, "family": family, "status": "READY", "diskSizeGb": "10",
+		"architecture": architecture,
+		"kind":         "compute#image", "id": a.number(), "name": name, "family": family, "status": "READY", "diskSizeGb": "10",
 		"selfLink": root + where, "creationTimestamp": "2026-01-01T00:00:00.000-00:00", "licenses": []string{},
 	}}
 	return a.bases[where]
@@ -149,6 +154,7 @@ func (a *API) change(c call, do func(where string, r *resource) error) (object, 
 func (a *API) deleteImage(c call) (object, error) {
 	return a.change(c, func(where string, _ *resource) error {
 		delete(a.resources, where)
+		delete(a.policies, where)
 		return nil
 	})
 }

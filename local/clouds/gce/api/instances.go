@@ -63,15 +63,19 @@ func (a *API) prepareInstance(c call) (done object, where string, err error) {
 func (a *API) insertDisks(c call) ([]object, error) {
 	given, _ := c.body["disks"].([]any)
 	var disks []object
-	for _, one := range given {
+	for i, one := range given {
 		disk, _ := one.(object)
 		disk = maps.Clone(disk)
+		if disk["deviceName"] == nil {
+			disk["deviceName"] = fmt.Sprintf("persistent-disk-%d", i)
+		}
 		parameters, _ := disk["initializeParams"].(object)
 		if parameters == nil {
 			return nil, invalid("Invalid value for field 'resource.disks': a disk without initializeParams is not emulated")
 		}
 		source, _ := parameters["sourceImage"].(string)
-		if _, err := a.image(path(source, c.project())); err != nil {
+		image, err := a.image(path(source, c.project()))
+		if err != nil {
 			return nil, err
 		}
 		name := parameters["diskName"]
@@ -83,7 +87,7 @@ func (a *API) insertDisks(c call) ([]object, error) {
 			size = fmt.Sprint(given)
 		}
 		r, err := a.add(c.folder("disks"), "disks", object{
-			"name": name, "status": "READY", "sourceImage": source, "sizeGb": size,
+			"name": name, "status": "READY", "sourceImage": image.data["selfLink"], "sizeGb": size,
 			"type": parameters["diskType"], "labels": parameters["labels"],
 		})
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,55 +87,6 @@ func (a *API) get(c call) (object, error) {
 		return nil, notFound(where)
 	}
 	return maps.Clone(r.data), nil
-}
-
-// list lists what passes the filter, all of it in one page. Filters are what clients send most:
-// "labels.x=y", "name=x", several of them in parentheses or joined by AND.
-func (a *API) list(c call) (object, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	kind := kindOf(c)
-	terms, err := parseFilter(c.URL.Query().Get("filter"))
-	if err != nil {
-		return nil, err
-	}
-	items := []object{}
-	for _, where := range slices.Sorted(maps.Keys(a.resources)) {
-		r := a.resources[where]
-		if r.kind == kind && strings.HasPrefix(where, c.folder(kind)+"/") && terms.match(r) {
-			items = append(items, maps.Clone(r.data))
-		}
-	}
-	return object{"kind": "compute#" + strings.TrimSuffix(kind, "s") + "List", "items": items}, nil
-}
-
-// terms are what must all hold.
-type terms []struct{ member, value string }
-
-func parseFilter(filter string) (terms, error) {
-	var all terms
-	replaced := strings.NewReplacer("(", " ", ")", " ", " AND ", " ", " = ", "=", " eq ", "=", `"`, "").Replace(filter)
-	for term := range strings.FieldsSeq(replaced) {
-		member, value, ok := strings.Cut(term, "=")
-		if !ok || strings.HasSuffix(member, "!") {
-			return nil, invalid("Invalid value for field 'filter': '%s'. Only equality is emulated.", filter)
-		}
-		all = append(all, struct{ member, value string }{member, value})
-	}
-	return all, nil
-}
-
-func (t terms) match(r *resource) bool {
-	for _, term := range t {
-		value, _ := r.data[term.member].(string)
-		if label, ok := strings.CutPrefix(term.member, "labels."); ok {
-			value = r.labels()[label]
-		}
-		if value != term.value {
-			return false
-		}
-	}
-	return true
 }
 
 func (*API) getProject(c call) (object, error) {

@@ -3,8 +3,14 @@
 # and none tells about the machine that built it. Then asks hygiene.sh whether all is gone.
 set -eu
 
+echo '==> step clean'
 work=/var/tmp/workerkit
-hygiene=$(cat "$work/hygiene.sh")
+hygiene=$(cat "$work/linux/hygiene.sh")
+
+# What the definition puts there stays. What is in a folder for passing things is for the build.
+wanted=$(cut -f 5 "$work/image/files.list"; awk -F '\t' '$3 == "no" { print $4 }' "$work/image/downloads")
+wanted=$(printf '%s\n' "$wanted" | grep -v -e '^/tmp/' -e '^/var/tmp/' | while IFS= read -r path; do if [ -e "$path" ]; then echo "$path"; fi; done)
+is_wanted() { printf '%s\n' "$wanted" | grep -qxF -e "$1"; }
 
 # What would write on: the loggers, and what runs by itself.
 for unit in rsyslog.service syslog.socket unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer; do
@@ -24,7 +30,10 @@ rm -f /etc/ssh/ssh_host_*
 : >/etc/machine-id
 if [ ! -L /var/lib/dbus/machine-id ]; then rm -f /var/lib/dbus/machine-id; fi
 rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed
-rm -f /etc/generic-worker/* /etc/ssl/private/ssl-cert-snakeoil.key
+rm -f /etc/ssl/private/ssl-cert-snakeoil.key
+for path in /etc/generic-worker/*; do
+	if ! is_wanted "$path"; then rm -rf "$path"; fi
+done
 empty /var/lib/start-worker
 empty /var/lib/generic-worker
 rm -f /etc/udev/rules.d/70-persistent-net.rules
@@ -64,6 +73,14 @@ empty /tmp
 empty /var/tmp # the work folder too
 rm -f /dev/shm/script_* /dev/shm/varfile_*
 
+printf '%s\n' "$wanted" | while IFS= read -r path; do
+	if [ -n "$path" ] && [ ! -e "$path" ]; then
+		echo "clean: $path of the definition is in a place that is emptied at the end of every build: put it elsewhere" >&2
+		exit 1
+	fi
+done
 printf '%s\n' "$hygiene" | sh -s -- /
-fstrim --all 2>/dev/null || true # the image becomes smaller where the disk can forget
+# The image becomes smaller where the disk can forget. Where it cannot, free space is not written
+# over: see README.md.
+fstrim --all 2>/dev/null || true
 sync

@@ -9,7 +9,7 @@ tab=$(printf '\t')
 
 unpack() { # FILE URL FOLDER
 	mkdir -p "$3"
-	case $2 in
+	case ${2%%[?#]*} in
 	*.zip) unzip -q -o "$1" -d "$3" ;;
 	*.tar | *.tar.* | *.tgz | *.txz | *.tbz2) tar -x -f "$1" -C "$3" --no-same-owner ;;
 	*)

@@ -41,7 +41,8 @@ if [ ! -L "$root/var/lib/dbus/machine-id" ] && [ -s "$root/var/lib/dbus/machine-
 	trace 'id of the machine that built it' "$root/var/lib/dbus/machine-id"
 fi
 trace 'seed that all machines would share' "$root/var/lib/systemd/random-seed" "$root/var/lib/urandom/random-seed" "$root/var/lib/systemd/credential.secret"
-trace 'key that all machines would share' "$root"/etc/generic-worker/* "$root/etc/ssl/private/ssl-cert-snakeoil.key"
+trace 'key that all machines would share' "$root"/etc/generic-worker/*.key "$root/etc/ssl/private/ssl-cert-snakeoil.key"
+trace 'state of a worker' "$root/etc/generic-worker/config"
 below 'state of a worker' "$root/var/lib/start-worker"
 below 'state of a worker' "$root/var/lib/generic-worker"
 below 'data of the instance that built it' "$root/var/lib/cloud"

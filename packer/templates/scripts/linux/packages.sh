@@ -9,6 +9,14 @@ export DEBIAN_FRONTEND=noninteractive
 wanted() {
 	cat "$work/packages"
 	if [ -s "$work/downloads" ]; then echo ca-certificates curl; fi
+	awk -F '\t' '$3 == "yes" { sub(/[?#].*/, "", $5); print $5 }' "$work/downloads" | while read -r archive; do
+		case $archive in
+		*.zip) echo unzip ;;
+		*.xz | *.txz) echo xz-utils ;;
+		*.bz2 | *.tbz2) echo bzip2 ;;
+		*.zst) echo zstd ;;
+		esac
+	done
 	# shellcheck disable=SC1091 # made by render
 	. "$work/settings"
 	if [ "$BLOCK_METADATA" = yes ]; then echo nftables; fi
@@ -47,5 +55,5 @@ lock='-o DPkg::Lock::Timeout=300'
 # shellcheck disable=SC2086 # lists of words
 {
 	apt-get $lock update -q
-	apt-get $lock install -q -y --no-install-recommends $missing
+	apt-get $lock install -q -y --no-install-recommends --allow-downgrades $missing
 }

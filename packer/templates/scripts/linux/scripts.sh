@@ -6,6 +6,12 @@ set -eu
 work=/var/tmp/workerkit/image
 export DEBIAN_FRONTEND=noninteractive
 
+script=none
+failed() { # EXIT-CODE
+	if [ "$1" -ne 0 ]; then echo "scripts: ${script##*/} has failed with exit code $1" >&2; fi
+}
+trap 'failed $?' EXIT
+
 run() ( # SCRIPT
 	if [ -e "$1.env" ]; then
 		# shellcheck disable=SC1090 # made by render

@@ -1,4 +1,5 @@
-# The steps of a Windows image: the same as scripts/linux has, in one file.
+# The steps of a Windows image: the same as scripts/linux has, in one file. Each is announced, so
+# that a log tells which has failed and how long each took.
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $work = 'C:\Windows\Temp\workerkit'
@@ -16,7 +17,14 @@ function Read-List([string]$Name) {
     if (Test-Path $path) { Get-Content -Encoding UTF8 $path | Where-Object { $_ -ne '' } }
 }
 
-# Downloads. One whose digest is not the expected one ends the build.
+function Start-Step([string]$Name) {
+    $script:step = $Name
+    Write-Output "==> step $Name"
+}
+trap { [Console]::Error.WriteLine("provision: step $step has failed: $_"); exit 1 }
+
+# One whose digest is not the expected one ends the build.
+Start-Step 'downloads'
 foreach ($line in Read-List 'downloads') {
     $sum, $mode, $unpack, $path, $url = $line -split "`t"
     $got = Join-Path $env:TEMP ([IO.Path]::GetFileName(([uri]$url).LocalPath))
@@ -33,13 +41,15 @@ foreach ($line in Read-List 'downloads') {
     Remove-Item $got
 }
 
+Start-Step 'files'
 foreach ($line in Read-List 'files.list') {
     $mode, $owner, $group, $name, $path = $line -split "`t"
     New-Item -ItemType Directory -Force (Split-Path $path) | Out-Null
     Copy-Item -Force (Join-Path $image "files\$name") $path
 }
 
-# The worker: two programs, the runner's configuration, and a task that starts it at boot.
+Start-Step 'worker'
+# Two programs, the runner's configuration, and a task that starts it at boot.
 $programs = 'C:\Program Files\workerkit'
 $data = 'C:\ProgramData\start-worker'
 New-Item -ItemType Directory -Force $programs, $data, 'C:\ProgramData\generic-worker' | Out-Null
@@ -71,12 +81,14 @@ Register-ScheduledTask -Force -TaskName 'start-worker' -User 'SYSTEM' -RunLevel 
 $variables = Join-Path $image 'environment.ps1'
 if (Test-Path $variables) { Copy-Item -Force $variables $data }
 
+Start-Step 'harden'
 # The metadata service is closed to everybody but administrators and the system.
 if ((Read-List 'settings') -contains 'BLOCK_METADATA=yes') {
     New-NetFirewallRule -Name 'workerkit-metadata' -DisplayName 'Metadata closed to task users' -Direction Outbound `
         -Action Block -Protocol TCP -RemotePort 80 -RemoteAddress 169.254.169.254 -LocalUser 'D:(A;;CC;;;BU)' | Out-Null
 }
 
+Start-Step 'scripts'
 # The image's own scripts, each with its variables alone.
 foreach ($script in Get-ChildItem (Join-Path $image 'scripts') -Filter '*.script' -ErrorAction SilentlyContinue | Sort-Object Name) {
     Write-Output "running $($script.Name)"
@@ -89,15 +101,33 @@ foreach ($script in Get-ChildItem (Join-Path $image 'scripts') -Filter '*.script
     Remove-Item $prepared
 }
 
+Start-Step 'services'
 foreach ($line in Read-List 'services') {
     $enabled, $name = $line -split ' ', 2
     Set-Service -Name $name -StartupType $(if ($enabled -eq 'yes') { 'Automatic' } else { 'Disabled' })
 }
 
+# All of them run, and then it is said which have failed.
+Start-Step 'tests'
+$results = @()
+$failed = @()
 foreach ($test in Get-ChildItem (Join-Path $image 'tests') -Filter '*.test' -ErrorAction SilentlyContinue | Sort-Object Name) {
-    Write-Output "test $($test.BaseName)"
     $prepared = Join-Path $env:TEMP 'test.ps1'
     Copy-Item -Force $test.FullName $prepared
-    Invoke-Checked $test.BaseName { powershell.exe -NoProfile -ExecutionPolicy Bypass -File $prepared }
+    Write-Output "test $($test.BaseName)"
+    $watch = [Diagnostics.Stopwatch]::StartNew()
+    $global:LASTEXITCODE = 0
+    powershell.exe -NoProfile -ExecutionPolicy Bypass -File $prepared
+    $result = if ($LASTEXITCODE -eq 0) { 'passed' } else { 'failed' }
+    $took = $watch.Elapsed.TotalSeconds.ToString('0.000', [Globalization.CultureInfo]::InvariantCulture)
+    if ($result -eq 'failed') { $failed += $test.BaseName }
+    Write-Output "test $($test.BaseName): $result, $took s"
+    $results += "$($test.BaseName)`t$result`t$took"
     Remove-Item $prepared
 }
+[IO.File]::WriteAllLines((Join-Path $work 'tests.tsv'), [string[]]$results)
+if ($failed) { throw "tests: failed: $failed" }
+
+Start-Step 'inventory'
+$inventory = @(& (Join-Path $work 'windows\inventory.ps1'))
+[IO.File]::WriteAllLines((Join-Path $work 'inventory.txt'), [string[]]$inventory) # UTF-8 without a mark

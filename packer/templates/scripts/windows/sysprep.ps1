@@ -1,6 +1,7 @@
 # Removes the traces of the build and generalises the machine with sysprep, which each cloud
 # wraps in its own way. Nothing can log in afterwards.
 $ErrorActionPreference = 'Stop'
+Write-Output '==> step clean'
 
 Remove-Item -Recurse -Force 'C:\Windows\Temp\workerkit', 'C:\ProgramData\generic-worker\*' -ErrorAction SilentlyContinue
 Remove-Item -Force (Get-PSReadLineOption -ErrorAction SilentlyContinue).HistorySavePath -ErrorAction SilentlyContinue

@@ -1,0 +1,42 @@
+package record
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/workerkit/workerkit/packer"
+)
+
+// public is the record as everybody may read it. A definition refers to secrets and holds none,
+// but for a user and password that somebody has put into a URL. From, which tells the lines of
+// the definition, is another whenever a line moves: it says nothing about the image.
+func public(r Record) Record {
+	image := r.Resolved
+	image.From = nil
+	image.Downloads = slices.Clone(image.Downloads)
+	for i := range image.Downloads {
+		image.Downloads[i].URL = withoutUser(image.Downloads[i].URL)
+	}
+	image.Bases = maps.Clone(image.Bases)
+	for t, b := range image.Bases {
+		b.Disk = withoutUser(b.Disk)
+		image.Bases[t] = b
+	}
+	if r.Target == packer.QEMU {
+		r.Base = withoutUser(r.Base)
+	}
+	r.Resolved = image
+	return r
+}
+
+// withoutUser is a URL without user, password and query, in which signatures are; anything else
+// is as it was.
+func withoutUser(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return address
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
