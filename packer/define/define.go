@@ -1,5 +1,5 @@
 // Package define reads the definitions of images: HCL files in one folder, in a language of our
-// own that docs/reference/worker-images.md describes. It resolves variables, locals, extends and
+// own that docs/reference/image-definitions.md describes. It resolves variables, locals, extends and
 // matrix, and checks every value. All that is wrong is reported at once, each with its place.
 //
 // A file is parsed, and its blocks are compared with the schema (schema.go). An image is then

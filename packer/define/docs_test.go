@@ -13,7 +13,7 @@ import (
 
 // TestTheReference reads the examples of the reference, as what they are.
 func TestTheReference(t *testing.T) {
-	page, err := os.ReadFile("../../docs/reference/worker-images.md")
+	page, err := os.ReadFile("../../docs/reference/image-definitions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,13 +42,13 @@ func TestTheReference(t *testing.T) {
 
 // TestTheReferenceNamesAll: every function, attribute and block is in it.
 func TestTheReferenceNamesAll(t *testing.T) {
-	page, err := os.ReadFile("../../docs/reference/worker-images.md")
+	page, err := os.ReadFile("../../docs/reference/image-definitions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, word := range define.Words() {
 		if !strings.Contains(string(page), word) {
-			t.Errorf("%s is not in docs/reference/worker-images.md", word)
+			t.Errorf("%s is not in docs/reference/image-definitions.md", word)
 		}
 	}
 }

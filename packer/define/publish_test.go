@@ -117,7 +117,7 @@ func TestVariablesSetElsewhere(t *testing.T) {
 			t.Errorf("the templates have no variable %s", name)
 		}
 	}
-	page, err := os.ReadFile("../../docs/reference/worker-images.md")
+	page, err := os.ReadFile("../../docs/reference/image-definitions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestVariablesSetElsewhere(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(string(page), "`"+name+"`") {
-			t.Errorf("%s can be set by a definition and is not in docs/reference/worker-images.md", name)
+			t.Errorf("%s can be set by a definition and is not in docs/reference/image-definitions.md", name)
 		}
 	}
 }

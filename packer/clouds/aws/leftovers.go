@@ -24,9 +24,9 @@ const (
 )
 
 // Leftovers lists instances, volumes that are attached to none, key pairs, security groups, and
-// snapshots that are in no AMI: those with the tag of a run. Packers before 1.7 do not tag key
-// pairs and security groups; these are listed when packer has named them (packer_…) and an
-// instance with the tag has them, also one that was terminated just now.
+// snapshots that are in no AMI: those with the tag of a run. Not every packer tags key pairs and
+// security groups; one without the tag is listed when packer has named it (packer_…) and an
+// instance with the tag has it, also one that was terminated just now.
 //
 // Instances come first, because what belongs to them can only be removed after them.
 func (c *Cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
