@@ -6,12 +6,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/workerkit/workerkit/local/proof"
 )
 
 // options are the command line.
@@ -21,9 +24,10 @@ type options struct {
 	images   string
 	image    string
 	disk     string
-	boots    string
+	as       string
+	only     string
 	keep     string
-	patience time.Duration
+	patience string
 
 	accelerator string // of QEMU, as the probe found
 }
@@ -49,10 +53,11 @@ func flags() options {
 	flag.StringVar(&o.bin, "bin", "bin", "the `folder` with the programs")
 	flag.StringVar(&o.images, "images", "images", "the `folder` of the definitions")
 	flag.StringVar(&o.image, "image", "debian-12-worker-amd64", "the `image` that is built")
-	flag.StringVar(&o.disk, "disk", "", "boot this disk (qcow2) and build none")
-	flag.StringVar(&o.boots, "boots", strings.Join(bootNames(), ","), "which boots, with commas between; none only builds")
+	flag.StringVar(&o.disk, "disk", "", "prove this disk (qcow2) and build none")
+	flag.StringVar(&o.as, "as", strings.Join(proof.Places(), ","), "where the disk boots, with commas between")
+	flag.StringVar(&o.only, "only", strings.Join(partNames(), ","), "which parts after the build, with commas between; none only builds")
 	flag.StringVar(&o.keep, "keep", "", "leave disk, logs and consoles in that `folder`")
-	flag.DurationVar(&o.patience, "patience", 4*time.Minute, "how `long` a machine may take for each step")
+	flag.StringVar(&o.patience, "patience", "4m", "how `long` a machine may take for each step")
 	flag.Parse()
 	for _, path := range []*string{&o.cache, &o.bin, &o.images, &o.disk} { // packer runs in another folder
 		if full, err := filepath.Abs(*path); err == nil && *path != "" {
@@ -62,23 +67,25 @@ func flags() options {
 	return o
 }
 
-// run goes into a network of its own first: the metadata services have an address there that
-// would be somebody else's outside, and no guest reaches anything.
+// run goes into a network of its own, so that the build cannot use the one outside.
 func run(ctx context.Context, o options) error {
 	chosen, err := o.chosen()
 	if err != nil {
 		return err
 	}
-	if os.Getenv(insideVariable) == "" {
+	if !proof.Inside() {
 		if err := prerequisites(o); err != nil {
 			return err
 		}
 		if err := makeBase(ctx, o.cache); err != nil { // this alone needs the network
 			return err
 		}
-		return inside(ctx)
 	}
-	if err := network(ctx); err != nil {
+	inside, err := proof.Isolate(ctx)
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		os.Exit(1) // it has said why
+	}
+	if err != nil || !inside {
 		return err
 	}
 	dir, err := o.folder()
@@ -94,38 +101,67 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// prove builds the disk and boots it.
-func prove(ctx context.Context, o options, chosen []boot, dir string) (err error) {
-	if o.accelerator, err = accelerator(ctx, o, dir); err != nil {
+// part is a part of the proof that has a disk.
+type part struct {
+	name  string
+	prove func(ctx context.Context, o options, disk, dir string) error
+}
+
+func parts() []part {
+	return []part{{"test", proveGood}, {"broken", proveBroken}, {"planted", provePlanted}}
+}
+
+func partNames() []string {
+	var names []string
+	for _, p := range parts() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// proveGood tests the disk as it was built, everywhere.
+func proveGood(ctx context.Context, o options, disk, dir string) error {
+	return must(ctx, o, nil, "test", o.image, "--as", o.as, "--disk", disk, "--output", filepath.Join(dir, "out"), "--patience", o.patience)
+}
+
+// prove builds the disk and has all parts look at it.
+func prove(ctx context.Context, o options, chosen []part, dir string) (err error) {
+	began := time.Now()
+	if o.accelerator, err = proof.Probe(ctx, filepath.Join(o.cache, baseName), filepath.Join(dir, "probe")); err != nil {
 		return err
 	}
+	step("processors: "+o.accelerator, began)
 	disk := o.disk
 	if disk == "" {
-		if disk, err = buildImage(ctx, o, dir); err != nil {
+		began = time.Now()
+		if disk, err = buildImage(ctx, o, filepath.Join(dir, "out")); err != nil {
 			return err
 		}
+		step("build", began)
 	}
-	for _, b := range chosen {
-		if err := proveBoot(ctx, b, o, disk, dir); err != nil {
-			return fmt.Errorf("%s: %w", b.name, err)
+	for _, p := range chosen {
+		began := time.Now()
+		if err := p.prove(ctx, o, disk, dir); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		step(p.name, began)
 	}
-	say("all is proven: %d boots", len(chosen))
+	say("all is proven: %s", o.only)
 	return nil
 }
 
-// chosen are the boots of --boots.
-func (o options) chosen() ([]boot, error) {
-	var some []boot
-	if o.boots == "none" {
+// chosen are the parts of --only.
+func (o options) chosen() ([]part, error) {
+	var some []part
+	if o.only == "none" {
 		return nil, nil
 	}
-	for name := range strings.SplitSeq(o.boots, ",") {
-		i := slices.IndexFunc(boots(), func(b boot) bool { return b.name == name })
+	for name := range strings.SplitSeq(o.only, ",") {
+		i := slices.IndexFunc(parts(), func(p part) bool { return p.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("--boots: there is no %q, only %s", name, strings.Join(bootNames(), ", "))
+			return nil, fmt.Errorf("--only: there is no %q, only %s", name, strings.Join(partNames(), ", "))
 		}
-		some = append(some, boots()[i])
+		some = append(some, parts()[i])
 	}
 	return some, nil
 }

@@ -37,6 +37,7 @@ func newCommand() *cobra.Command {
 		newDemoCommand(),
 		newPoolCommand(),
 		newRehearseCommand(),
+		newBootCommand(),
 		newMachinesCommand(),
 		newNoticeCommand(),
 		newFaultCommand(),

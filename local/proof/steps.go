@@ -1,47 +1,82 @@
-package main
+package proof
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/taskcluster/slugid-go/slugid"
+
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/local/clouds"
 	"github.com/workerkit/workerkit/local/session"
 	"github.com/workerkit/workerkit/local/tasks"
 )
 
-// claims waits for the machine's first claim, and says when what happened.
+// task creates a task that runs a line of shell, once.
+func (p *proof) task(ctx context.Context, line string) (string, error) {
+	payload, err := json.Marshal(map[string]any{
+		"command": [][]string{{"/bin/sh", "-c", line}}, "maxRunTime": 1200,
+		"artifacts": []any{map[string]string{"type": "file", "name": "public/note.txt", "path": "note.txt"}},
+	})
+	if err != nil {
+		return "", err
+	}
+	definition := tasks.Definition{"payload": payload, "retries": json.RawMessage("0")}
+	if err := definition.Fill(tasks.Defaults{Queue: p.pool(), Name: "proof", Now: time.Now()}); err != nil {
+		return "", err
+	}
+	id := slugid.Nice()
+	return id, p.tasks.Create(ctx, id, definition.JSON())
+}
+
+// ordered waits until worker-manager has ordered a machine, in a cloud, and makes its metadata
+// service reachable.
+func (p *proof) ordered(ctx context.Context) error {
+	if p.launch == nil {
+		return nil
+	}
+	return p.await(ctx, "worker-manager ordered no machine", func() (bool, error) {
+		for _, m := range p.server.Machines().Machines() {
+			p.key = clouds.Key{WorkerPoolID: m.WorkerPoolID, WorkerGroup: m.WorkerGroup, WorkerID: m.WorkerID}
+			p.lead(strings.TrimPrefix(m.Endpoint, "http://"))
+			p.done("ordered", 0, "worker-manager ordered %s", p.key)
+			return true, nil
+		}
+		return false, nil
+	})
+}
+
+// claims waits for the machine's first claim, and notes when what happened before.
 func (p *proof) claims(ctx context.Context, id string) error {
 	err := p.await(ctx, "no claim", func() (bool, error) {
 		status, err := p.tasks.Status(ctx, id)
 		return err == nil && status.State != "pending", err
 	})
-	since := func(call string) string {
-		if at := p.called(call); !at.IsZero() {
-			return fmt.Sprintf("%.1f s", at.Sub(p.guest.began).Seconds())
+	for _, mark := range []string{"kernel", "network"} {
+		if after, ok := p.guest.after(mark); ok {
+			p.done(mark, after, "")
 		}
-		return "never"
 	}
-	network, registered, claimed := p.told("network"), since("worker-manager.registerWorker"), since("queue.claimWork")
-	if _, booted := p.guest.after("kernel"); errors.Is(err, errLate) && !booted {
-		return fmt.Errorf("the disk does not boot: no kernel within %s; console: %s", p.patience, p.guest.console)
+	for _, call := range [][2]string{{"registered", "worker-manager.registerWorker"}, {"claimed", "queue.claimWork"}} {
+		if at, ok := p.called(call[1]); ok {
+			p.done(call[0], at.Sub(p.guest.began), "")
+		}
 	}
-	if errors.Is(err, errLate) {
-		return fmt.Errorf("%w: within %s kernel %s, network %s, registered %s, asked for work %s; console: %s",
-			errNeverClaimed, p.patience, p.told("kernel"), network, registered, claimed, p.guest.console)
-	}
-	if err != nil {
+	if !errors.Is(err, errLate) {
 		return err
 	}
-	say("%s: since power-on: kernel %s, network %s, registered %s, first claim %s", p.name, p.told("kernel"), network, registered, claimed)
-	if online, ok := p.guest.after("network"); ok {
-		say("%s: first claim %.2f s after the guest's network", p.name, (p.called("queue.claimWork").Sub(p.guest.began) - online).Seconds())
+	if _, booted := p.guest.after("kernel"); !booted {
+		return fmt.Errorf("the disk does not boot: no kernel within %s on the serial console; console: %s", p.Patience, p.guest.console)
 	}
-	return nil
+	return fmt.Errorf("%w within %s: kernel %s, network %s; %s; console: %s", ErrNeverClaimed, p.Patience,
+		p.told("kernel"), p.told("network"), p.lastAsked(p.guest.began), p.guest.console)
 }
 
 // told is when the console told a mark.
@@ -57,7 +92,7 @@ func (p *proof) uploads(ctx context.Context, id string) error {
 	if err := p.ends(ctx, id, "completed", "completed"); err != nil {
 		return err
 	}
-	folder := filepath.Join(p.dir, "artifacts")
+	folder := filepath.Join(p.Dir, "artifacts")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
@@ -78,7 +113,7 @@ func (p *proof) uploads(ctx context.Context, id string) error {
 	if !bytes.Contains(log, []byte("Exit Code: 0")) {
 		return errors.New("the uploaded log does not tell of an exit code 0")
 	}
-	say("%s: the task completed, artifact and log are uploaded", p.name)
+	p.done("uploaded", time.Since(p.guest.began), "the task completed, artifact and log are there")
 	return nil
 }
 
@@ -125,7 +160,7 @@ func (p *proof) obeys(ctx context.Context) error {
 	if err := p.ends(ctx, id, "exception", "worker-shutdown"); err != nil {
 		return fmt.Errorf("after %s: %w", what, err)
 	}
-	say("%s: %s ended the second task after %.1f s", p.name, what, time.Since(served).Seconds())
+	p.done("obeyed", time.Since(p.guest.began), "%s ended the second task after %.1f s", what, time.Since(served).Seconds())
 	return nil
 }
 
@@ -136,7 +171,6 @@ func (p *proof) goes(ctx context.Context) error {
 	err := p.await(ctx, "the machine does not switch itself off", func() (bool, error) {
 		if p.launch != nil && !pressed && !p.guest.off() && !p.server.Machines().Exists(p.key) {
 			pressed = true
-			say("%s: worker-manager removes the machine: power button", p.name)
 			return false, p.guest.pressPower(ctx)
 		}
 		return p.guest.off(), nil
@@ -147,7 +181,7 @@ func (p *proof) goes(ctx context.Context) error {
 	if _, ok := p.guest.after("off"); !ok {
 		return fmt.Errorf("the machine is off, but did not shut down in order; console: %s", p.guest.console)
 	}
-	step(p.name+": shut down", began)
+	p.done("off", time.Since(p.guest.began), "%.1f s after the task", time.Since(began).Seconds())
 	return nil
 }
 
@@ -158,7 +192,7 @@ var errLate = errors.New("not in time") //nolint:gochecknoglobals // a constant
 func (p *proof) await(ctx context.Context, otherwise string, done func() (bool, error)) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	late := time.NewTimer(p.patience)
+	late := time.NewTimer(p.Patience)
 	defer late.Stop()
 	for {
 		off := p.guest != nil && p.guest.off()
@@ -172,7 +206,7 @@ func (p *proof) await(ctx context.Context, otherwise string, done func() (bool, 
 		select {
 		case <-ticker.C:
 		case <-late.C:
-			return fmt.Errorf("%s after %s: %w", otherwise, p.patience, errLate)
+			return fmt.Errorf("%s after %s: %w", otherwise, p.Patience, errLate)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ import (
 const rootURL = "http://" + guestHost + ":8080"
 
 // standIn is what a machine of the host runs here: nothing. The machine is a virtual one, which
-// this program switches on.
+// this package switches on.
 const standIn = "#!/bin/sh\nexec sleep 2147483647\n"
 
 // place is a Taskcluster with the three clouds.
@@ -43,8 +44,8 @@ type place struct {
 	errs chan error
 
 	mu    sync.Mutex
-	first map[string]time.Time // of calls, by service.method
-	where string               // the metadata service of the machine that is on
+	asked map[string]calls // by service.method; "metadata" for all of the metadata service
+	where string           // the metadata service of the machine that is on
 }
 
 func openPlace(ctx context.Context, dir string) (*place, error) {
@@ -56,7 +57,7 @@ func openPlace(ctx context.Context, dir string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{first: map[string]time.Time{}, errs: make(chan error, 2)}
+	p := &place{asked: map[string]calls{}, errs: make(chan error, 2)}
 	p.server, err = local.Open(ctx, local.Options{
 		Dir: filepath.Join(dir, "services"), RootURL: rootURL,
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: p.observe,
@@ -136,23 +137,57 @@ func (p *place) lead(where string) {
 	p.where = where
 }
 
-// observe notes when a call was made for the first time, and answered well.
-func (p *place) observe(c api.Call) {
-	const good = 300
-	if c.Status >= good {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if name := c.Service + "." + c.Method; p.first[name].IsZero() {
-		p.first[name] = c.Start
-	}
+// calls are all calls of one kind.
+type calls struct {
+	first time.Time // that was answered well
+	last  api.Call
+	count int
 }
 
-func (p *place) called(name string) time.Time {
+func (p *place) observe(c api.Call) {
+	const good = 300
+	name := c.Service + "." + c.Method
+	if c.Service == "metadata" {
+		name = c.Service
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.first[name]
+	all := p.asked[name]
+	if c.Status < good && all.first.IsZero() {
+		all.first = c.Start
+	}
+	all.last, all.count = c, all.count+1
+	p.asked[name] = all
+}
+
+// called tells when a call was made for the first time, and answered well.
+func (p *place) called(name string) (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.asked[name].first
+	return first, !first.IsZero()
+}
+
+// lastAsked is what the machine last asked, and how it was answered, in the order in which a
+// worker asks.
+func (p *place) lastAsked(began time.Time) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for _, name := range []string{"metadata", "worker-manager.registerWorker", "queue.claimWork"} {
+		_, short, _ := strings.Cut("."+name, ".")
+		if i := strings.LastIndex(short, "."); i >= 0 {
+			short = short[i+1:]
+		}
+		asked := p.asked[name]
+		if asked.count == 0 {
+			all = append(all, short+" never asked")
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s asked %d times, last at %.1f s with the answer %d",
+			short, asked.count, asked.last.Start.Sub(began).Seconds(), asked.last.Status))
+	}
+	return strings.Join(all, "; ")
 }
 
 func (p *place) addPool(ctx context.Context, b boot) error {

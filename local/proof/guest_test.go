@@ -1,9 +1,8 @@
-package main
+package proof
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -75,25 +74,4 @@ func monitor(listener net.Listener, greeting string, replies ...string) (command
 		_, _ = io.WriteString(conn, reply)
 	}
 	return commands
-}
-
-func TestJudge(t *testing.T) {
-	other := errors.New("other")
-	for _, c := range []struct {
-		broken    bool
-		got, want error
-	}{
-		{false, nil, nil},
-		{false, errNeverClaimed, errNeverClaimed},
-		{true, errNeverClaimed, nil},
-		{true, other, other},
-	} {
-		p := &proof{boot: boot{name: "test", broken: c.broken}}
-		if err := p.judge(c.got); !errors.Is(err, c.want) {
-			t.Errorf("broken %v, %v: %v", c.broken, c.got, err)
-		}
-	}
-	if (&proof{boot: boot{broken: true}}).judge(nil) == nil {
-		t.Error("a disk that lacks the worker may pass")
-	}
 }

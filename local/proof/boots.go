@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"time"
@@ -9,16 +9,16 @@ import (
 
 // boot is one place in which the disk is booted.
 type boot struct {
-	name, provider string
-	firmware       []string       // QEMU's -smbios: what tells the machine where it is
-	launch         map[string]any // of the pool; nil where somebody else switches the machine on
-	notice         clouds.Notice  // what takes the machine away; the owner of one without launch has the power button
-	broken         bool           // the disk lacks the worker: it must be found out
+	name     string         // see Places
+	provider string         // its id in worker-manager
+	firmware []string       // QEMU's -smbios: what tells the machine where it is
+	launch   map[string]any // of the pool; nil where somebody else switches the machine on
+	notice   clouds.Notice  // what takes the machine away; the owner of one without launch has the power button
 }
 
 func boots() []boot {
-	ec2 := boot{
-		name: "ec2", provider: "ec2",
+	aws := boot{
+		name: "aws", provider: "ec2",
 		firmware: []string{"type=0,vendor=Amazon EC2", "type=1,manufacturer=Amazon EC2,product=m7i.large,serial=ec2e1916-8e1b-4a5d-ab5b-d5cbe8b9c5d2,uuid=ec2e1916-8e1b-4a5d-ab5b-d5cbe8b9c5d2"},
 		launch: map[string]any{
 			"region": "us-east-1",
@@ -29,8 +29,8 @@ func boots() []boot {
 		},
 		notice: clouds.Notice{Kind: "spot-terminate", In: 2 * time.Minute},
 	}
-	gce := boot{
-		name: "gce", provider: "gce",
+	gcp := boot{
+		name: "gcp", provider: "gce",
 		firmware: []string{"type=0,vendor=Google", "type=1,manufacturer=Google,product=Google Compute Engine"},
 		launch: map[string]any{
 			"region": "us-central1", "zone": "us-central1-a", "machineType": "zones/us-central1-a/machineTypes/n2-standard-2",
@@ -53,13 +53,11 @@ func boots() []boot {
 		},
 		notice: clouds.Notice{Kind: "Preempt", In: 30 * time.Second},
 	}
-	static := boot{name: "static", provider: "static"}
-	broken := ec2
-	broken.name, broken.broken = "broken", true
-	return []boot{ec2, gce, azure, static, broken}
+	return []boot{aws, gcp, azure, {name: "static", provider: "static"}}
 }
 
-func bootNames() []string {
+// Places lists where a disk can be booted: the clouds, and a machine of somebody's own.
+func Places() []string {
 	var names []string
 	for _, b := range boots() {
 		names = append(names, b.name)
@@ -67,7 +65,7 @@ func bootNames() []string {
 	return names
 }
 
-func (b boot) pool() string { return "imagetest/" + b.name }
+func (b boot) pool() string { return "proof/" + b.name }
 
 // config is the pool's: a machine when there is a task.
 func (b boot) config() map[string]any {

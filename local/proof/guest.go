@@ -1,10 +1,9 @@
-package main
+package proof
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -42,25 +40,41 @@ func marks() map[string]string {
 	}
 }
 
+// machine says what is switched on.
+type machine struct {
+	accelerator string
+	disk, dir   string
+	firmware    []string
+	alone       bool // it reaches nothing
+}
+
 // switchOn boots the disk, of which nothing changes.
-func switchOn(ctx context.Context, accelerator, disk, dir string, firmware []string) (*guest, error) {
+func switchOn(ctx context.Context, m machine) (*guest, error) {
+	format, err := formatOf(ctx, m.disk)
+	if err != nil {
+		return nil, err
+	}
 	g := &guest{
-		console: filepath.Join(dir, "console"), monitor: filepath.Join(dir, "monitor"),
+		console: filepath.Join(m.dir, "console"), monitor: filepath.Join(m.dir, "monitor"),
 		ended: make(chan struct{}), up: make(chan struct{}), seen: map[string]time.Time{},
 	}
-	args := []string{
-		"-machine", "pc,accel=" + accelerator, "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-drive", "file=" + disk + ",if=virtio,format=qcow2,snapshot=on,cache=unsafe",
-		"-netdev", "user,id=net,net=169.254.169.0/24,host=" + guestHost + ",dhcpstart=169.254.169.15",
-		"-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci",
-		"-serial", "stdio", "-qmp", "unix:" + g.monitor + ",server=on,wait=off",
+	network := "user,id=net,net=169.254.169.0/24,host=" + guestHost + ",dhcpstart=169.254.169.15"
+	if m.alone {
+		network += ",restrict=on"
 	}
-	for _, table := range firmware {
+	args := []string{
+		"-machine", "pc,accel=" + m.accelerator, "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-drive", "file=" + escaped(m.disk) + ",if=virtio,format=" + format + ",snapshot=on,cache=unsafe",
+		"-netdev", network,
+		"-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci",
+		"-serial", "stdio", "-qmp", "unix:" + escaped(g.monitor) + ",server=on,wait=off",
+	}
+	for _, table := range m.firmware {
 		args = append(args, "-smbios", table)
 	}
 	g.cmd = exec.CommandContext(ctx, "qemu-system-x86_64", args...) //nolint:gosec // of this file
-	g.cmd.Env = append(os.Environ(), "TMPDIR="+dir)
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	g.cmd.Env = append(os.Environ(), "TMPDIR="+m.dir)
+	diesWithUs(g.cmd)
 	out, err := g.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -154,8 +168,9 @@ func (g *guest) pressPower(ctx context.Context) error {
 
 // cut takes the power away and waits.
 func (g *guest) cut() {
-	if err := g.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		say("cut the power: %v", err)
-	}
+	_ = g.cmd.Process.Kill() // it fails when there is no process any more
 	<-g.ended
 }
+
+// escaped is a path as QEMU's options take it.
+func escaped(path string) string { return strings.ReplaceAll(path, ",", ",,") }

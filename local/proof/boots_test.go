@@ -1,8 +1,7 @@
-package main
+package proof
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"testing"
 	"time"
@@ -43,33 +42,5 @@ func TestPoolsAndNotices(t *testing.T) {
 		if err := service.Notify(b.notice); err != nil {
 			t.Errorf("%s: %v", b.name, err)
 		}
-	}
-}
-
-func TestChosen(t *testing.T) {
-	for given, want := range map[string]int{"none": 0, "ec2": 1, "ec2,static": 2} {
-		if got, err := (options{boots: given}).chosen(); err != nil || len(got) != want {
-			t.Errorf("--boots %s: %d boots, %v; want %d", given, len(got), err, want)
-		}
-	}
-	if _, err := (options{boots: "ec3"}).chosen(); err == nil {
-		t.Error("a boot that is not there is no error")
-	}
-}
-
-func TestBootSector(t *testing.T) {
-	code := make([]byte, 512)
-	for i := range code {
-		code[i] = 0xEE
-	}
-	got := bootSector(code)
-	if len(got) != sector || got[439] != 0xEE || got[440] == 0xEE || got[510] != 0x55 || got[511] != 0xAA {
-		t.Errorf("the sector is % x", got)
-	}
-	if start := binary.LittleEndian.Uint32(got[446+8:]); start != partStart {
-		t.Errorf("the partition begins at %d", start)
-	}
-	if end := int64(partStart) + int64(binary.LittleEndian.Uint32(got[446+12:])); end*sector != 6<<30 {
-		t.Errorf("the partition ends at %d", end)
 	}
 }
