@@ -5,6 +5,8 @@ package retry
 import (
 	"context"
 	"errors"
+	"net"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -34,8 +36,17 @@ func Permanent(err error) error {
 	return backoff.Permanent(err)
 }
 
+const (
+	// soon is the wait after an attempt that never left a machine without a network.
+	soon = 50 * time.Millisecond
+	// without is for how long such attempts are repeated soon. After that it is a failure like others.
+	without = time.Minute
+)
+
 // Do calls fn until it returns nil or a Permanent error, ctx ends, or p.Total or
-// p.Attempts is used up.
+// p.Attempts is used up. As long as the machine has no network, which is so while it boots, it
+// calls fn again soon: that costs nobody else anything, and the wait does not grow. Such attempts
+// count only when p.Attempts bounds them.
 // It returns fn's last error, joined with the cause of ctx when that is what ended it.
 func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 	b := &backoff.ExponentialBackOff{
@@ -54,6 +65,9 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		last = fn(ctx)
+		for began := time.Now(); p.Attempts == 0 && offline(last) && time.Since(began) < without && sleep(ctx, soon); {
+			last = fn(ctx)
+		}
 		return struct{}{}, last
 	}, options...)
 	if err == nil {
@@ -66,6 +80,26 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 		return errors.Join(last, context.Cause(ctx))
 	}
 	return last
+}
+
+// offline tells whether a call failed because this machine has no network: no way to the other
+// side, or to a server of names. Windows has error codes of its own, which are not known here.
+func offline(err error) bool {
+	if _, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, syscall.ECONNREFUSED) {
+		return true // the server of names would be on this machine, and is not there yet
+	}
+	return errors.Is(err, syscall.ENETUNREACH)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func or[T comparable](v, fallback T) T {

@@ -3,6 +3,9 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +85,55 @@ func TestAttempts(t *testing.T) {
 		err := retry.Do(t.Context(), retry.Policy{Attempts: 3, Initial: time.Second}, func(context.Context) error { calls++; return errDown })
 		if !errors.Is(err, errDown) || calls != 3 || time.Since(start) > 5*time.Second {
 			t.Errorf("%v after %d calls in %v", err, calls, time.Since(start))
+		}
+	})
+}
+
+// TestNoNetworkYet: a machine that boots calls as soon as it has a network.
+func TestNoNetworkYet(t *testing.T) {
+	unreachable := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+	unnamed := &net.OpError{Op: "dial", Err: &net.DNSError{UnwrapErr: syscall.ECONNREFUSED, Name: "tc.example.com"}}
+	for name, test := range map[string]struct {
+		err  error
+		soon bool
+	}{
+		"no way":             {unreachable, true},
+		"no server of names": {unnamed, true},
+		"another failure":    {errDown, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			up := time.Now().Add(9*time.Second + time.Millisecond)
+			err := retry.Do(t.Context(), retry.API(), func(context.Context) error {
+				if calls++; time.Now().Before(up) {
+					return test.err
+				}
+				return nil
+			})
+			late := time.Since(up)
+			if err != nil || test.soon && late > 50*time.Millisecond || test.soon != (calls > 100) {
+				t.Errorf("%s: %v, called %v late, %d calls", name, err, late, calls)
+			}
+		})
+	}
+}
+
+// TestNoNetworkAtAll: without a network for long the policy goes on as after any failure, and
+// one attempt stays one.
+func TestNoNetworkAtAll(t *testing.T) {
+	unreachable := os.NewSyscallError("connect", syscall.ENETUNREACH)
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		fn := func(context.Context) error { calls++; return unreachable }
+		if err := retry.Do(t.Context(), retry.Policy{Attempts: 1}, fn); !errors.Is(err, unreachable) || calls != 1 {
+			t.Errorf("%v after %d calls", err, calls)
+		}
+		began := time.Now()
+		if err := retry.Do(t.Context(), retry.Policy{Total: time.Hour}, fn); !errors.Is(err, unreachable) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 30*time.Minute || took > 75*time.Minute {
+			t.Errorf("gave up after %v", took)
 		}
 	})
 }

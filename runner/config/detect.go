@@ -10,11 +10,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/providers"
 )
 
-// probing is how long all probes of metadata services may take together.
-const probing = 2 * time.Second
+const (
+	// probing is how long all probes of metadata services may take together.
+	probing = 2 * time.Second
+	// booting is how long a machine without a network is given to get one before that.
+	booting = 10 * time.Second
+)
 
 // detect finds a place that nobody has named: by the provider file, by the firmware, by asking
 // the metadata services.
@@ -105,8 +110,9 @@ func (l *loader) contradiction(file *block, kind providers.Kind) bool {
 // probe asks all metadata services at once and returns who answers; the kind is that of the
 // only one.
 func (l *loader) probe(ctx context.Context, b *block) (kind providers.Kind, answered []string) {
-	ctx, done := context.WithTimeout(ctx, probing)
+	ctx, done := context.WithTimeout(ctx, booting+probing)
 	defer done()
+	once := retry.Policy{Total: time.Nanosecond} // but again as long as there is no network
 	answers := make([]bool, len(l.options.Kinds))
 	var all sync.WaitGroup
 	for i, k := range l.options.Kinds {
@@ -114,7 +120,13 @@ func (l *loader) probe(ctx context.Context, b *block) (kind providers.Kind, answ
 			continue
 		}
 		values := l.tentative(k, b)
-		all.Go(func() { answers[i] = k.Probe(ctx, values, l.options.Probe) == nil })
+		all.Go(func() {
+			answers[i] = retry.Do(ctx, once, func(ctx context.Context) error {
+				ctx, done := context.WithTimeout(ctx, probing)
+				defer done()
+				return k.Probe(ctx, values, l.options.Probe)
+			}) == nil
+		})
 	}
 	all.Wait()
 	for i, k := range l.options.Kinds {

@@ -2,8 +2,10 @@ package config_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +45,30 @@ func TestProbesEndTogether(t *testing.T) {
 			t.Errorf("%v after %v", err, took)
 		}
 	})
+}
+
+// TestProbesWaitForTheNetwork: a machine that boots may be asked where it is before it has one.
+func TestProbesWaitForTheNetwork(t *testing.T) {
+	write(t, map[string]string{"runner.yml": "worker: {implementation: dummy}\n"})
+	for name, up := range map[string]time.Duration{"soon": 4 * time.Second, "never": time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			o, begin := options("."), time.Now()
+			o.Kinds = []providers.Kind{{Name: "fog", Probe: func(context.Context, providers.Values, providers.Deps) error {
+				if time.Since(begin) < up {
+					return fmt.Errorf("probe: %w", os.NewSyscallError("connect", syscall.ENETUNREACH))
+				}
+				return nil
+			}}}
+			place, err := config.Detect(t.Context(), o)
+			took := time.Since(begin)
+			switch {
+			case name == "soon" && (err != nil || place.Kind.Name != "fog" || took > up+time.Second):
+				t.Errorf("%s: %v, %v after %v", name, place.Kind.Name, err, took)
+			case name == "never" && (err == nil || took > 15*time.Second):
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+		})
+	}
 }
 
 // TestWhatIsNamedIsNotProbed: nobody is asked when the place is known.

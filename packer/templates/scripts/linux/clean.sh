@@ -22,17 +22,33 @@ empty() { # FOLDER: removes what is in it, on its file system
 	if [ -d "$1" ]; then find "$1" -xdev -mindepth 1 -delete 2>/dev/null || true; fi
 }
 
+# What is secret is overwritten before it goes: a disk does not forget what was in a block that
+# is free again, and an image has those blocks too.
+wipe() { # FILE...
+	for path; do
+		if [ -f "$path" ] && [ ! -L "$path" ]; then shred -n 0 -z -- "$path" || true; fi
+		rm -f -- "$path"
+	done
+}
+
+wipe_folder() { # FOLDER
+	if [ -d "$1" ] && [ ! -L "$1" ]; then find "$1" -xdev -type f -exec shred -n 0 -z -- {} + || true; fi
+	rm -rf -- "$1"
+}
+
 if command -v apt-get >/dev/null; then apt-get clean; fi
 empty /var/lib/apt/lists
 
-# Ids and keys of this machine.
-rm -f /etc/ssh/ssh_host_*
+# Ids and keys of this machine. The seed would be written again when the machine goes down.
+systemctl stop systemd-random-seed.service 2>/dev/null || true
+wipe /etc/ssh/ssh_host_*
 : >/etc/machine-id
 if [ ! -L /var/lib/dbus/machine-id ]; then rm -f /var/lib/dbus/machine-id; fi
-rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed
-rm -f /etc/ssl/private/ssl-cert-snakeoil.key
+wipe /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed
+wipe /etc/ssl/private/ssl-cert-snakeoil.key
 for path in /etc/generic-worker/*; do
-	if ! is_wanted "$path"; then rm -rf "$path"; fi
+	if is_wanted "$path"; then continue; fi
+	if [ -d "$path" ]; then wipe_folder "$path"; else wipe "$path"; fi
 done
 empty /var/lib/start-worker
 empty /var/lib/generic-worker
@@ -59,9 +75,10 @@ googlecompute | azure-arm)
 esac
 for home in /root /home/*; do
 	if [ ! -d "$home" ]; then continue; fi
-	rm -rf "$home/.ssh" "$home/.aws" "$home/.azure" "$home/.config/gcloud" "$home/.docker" "$home/.cache" "$home/.gnupg"
-	rm -f "$home/.netrc" "$home/.git-credentials" "$home/.npmrc" "$home/.pypirc" "$home/.sudo_as_admin_successful" \
-		"$home/.wget-hsts" "$home/.lesshst" "$home/.viminfo" "$home"/.*_history
+	for folder in .ssh .aws .azure .config/gcloud .docker .gnupg; do wipe_folder "$home/$folder"; done
+	rm -rf "$home/.cache"
+	wipe "$home/.netrc" "$home/.git-credentials" "$home/.npmrc" "$home/.pypirc" "$home"/.*_history
+	rm -f "$home/.sudo_as_admin_successful" "$home/.wget-hsts" "$home/.lesshst" "$home/.viminfo"
 done
 
 find /var/log -xdev -type f -delete
