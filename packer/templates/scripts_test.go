@@ -36,6 +36,25 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
+// TestUnits: systemd takes an empty unit for a masked one, and one that nothing wants is not started.
+func TestUnits(t *testing.T) {
+	units, err := fs.Glob(templates.Files(), "root/*.service")
+	if err != nil || len(units) == 0 {
+		t.Fatalf("%v, %v", units, err)
+	}
+	for _, unit := range units {
+		text, err := fs.ReadFile(templates.Files(), unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"[Unit]", "Description=", "[Service]", "ExecStart=/", "[Install]"} {
+			if !strings.Contains("\n"+string(text), "\n"+line) {
+				t.Errorf("%s has no line %s", unit, line)
+			}
+		}
+	}
+}
+
 // TestEveryScriptIsRun: a script that neither the template nor another script names is forgotten,
 // and one that stops at nothing hides what failed.
 func TestEveryScriptIsRun(t *testing.T) {
