@@ -16,7 +16,7 @@ import (
 // workerImages runs the program as a user would, shows what it prints, and returns that and its
 // exit code.
 func workerImages(ctx context.Context, o options, env []string, args ...string) (printed string, code int, err error) {
-	args = append([]string{"--images", o.images, "--var", "disks=" + o.cache}, args...)
+	args = append([]string{"--images", o.images, "--records", o.records, "--var", "disks=" + o.cache}, args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(o.bin, "worker-images"), args...) //nolint:gosec // ours
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}

@@ -22,6 +22,7 @@ type options struct {
 	cache    string
 	bin      string
 	images   string
+	records  string
 	image    string
 	disk     string
 	as       string
@@ -126,6 +127,15 @@ func proveGood(ctx context.Context, o options, disk, dir string) error {
 
 // prove builds the disk and has all parts look at it.
 func prove(ctx context.Context, o options, chosen []part, dir string) (err error) {
+	// What is built here belongs into no ledger but the proof's own.
+	definitions, own := os.DirFS(o.images), filepath.Join(dir, "images")
+	if err := errors.Join(os.RemoveAll(own), os.CopyFS(own, definitions), os.RemoveAll(filepath.Join(own, "images.ledger.json"))); err != nil {
+		return err
+	}
+	o.images, o.records = own, filepath.Join(dir, "records")
+	if err := os.RemoveAll(o.records); err != nil { // of an earlier run with --keep
+		return err
+	}
 	began := time.Now()
 	if o.accelerator, err = proof.Probe(ctx, filepath.Join(o.cache, baseName), filepath.Join(dir, "probe")); err != nil {
 		return err
