@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -115,7 +116,22 @@ func (p *program) prepare(cmd *cobra.Command, image packer.Image, r recipe, o bu
 		return o, err
 	}
 	o.Packer, o.Image, o.Targets = found, image, image.Targets
-	return o, project(o)
+	return o, errors.Join(baseDisk(image), project(o))
+}
+
+// baseDisk makes sure that the disk on which a local one is built is there.
+func baseDisk(image packer.Image) error {
+	if !slices.Contains(image.Targets, packer.QEMU) {
+		return nil
+	}
+	disk := image.Bases[packer.QEMU].Disk
+	if disk == "" || strings.Contains(disk, "://") {
+		return nil
+	}
+	if _, err := os.Stat(disk); err != nil {
+		return fmt.Errorf("build: qemu: the disk of the base is not there: put it there, or change disk in %s: %w", image.From[packer.Key("base", "qemu", "disk")], err)
+	}
+	return nil
 }
 
 // project gives packer the project in which to build on Google, which no key names reliably.

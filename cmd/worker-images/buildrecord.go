@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -20,9 +21,9 @@ import (
 	"github.com/workerkit/workerkit/packer/record"
 )
 
-// versionForm is the form of a version that nobody has named: the time of the build. With it the
+// timeVersion is the form of a version that nobody has named: the time of the build. With it the
 // longest name of an image still fits into what Google allows.
-const versionForm = "20060102150405"
+const timeVersion = "20060102150405"
 
 // recorder records what a build makes.
 type recorder struct {
@@ -47,7 +48,7 @@ func (p *program) buildAndRecord(cmd *cobra.Command, image packer.Image, o order
 	image = image.For(left...)
 	r := &recorder{program: p, image: image, steps: steps, run: newRun(), revision: revision(cmd.Context(), p.folder)}
 	if o.version == "" {
-		o.version = time.Now().UTC().Format(versionForm)
+		o.version = time.Now().UTC().Format(timeVersion)
 	}
 	r.version = o.version
 	if err := r.unused(); err != nil {
@@ -157,10 +158,16 @@ func (r *recorder) keep(cmd *cobra.Command, result build.Result) error {
 		}
 		// The image is there: an interrupt must not keep it out of the ledger.
 		ctx := context.WithoutCancel(cmd.Context())
-		err = ledger.Update(ctx, r.program.ledgerPath(), func(l *ledger.Ledger) error { return l.Add(entry) })
+		if err = ledger.Update(ctx, r.program.ledgerPath(), func(l *ledger.Ledger) error { return l.Add(entry) }); err != nil {
+			err = errors.Join(err, os.RemoveAll(ref.Dir(r.program.records)))
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("build: %s: the image was built (log: %s) but is not in the ledger: %w", result.Target, result.Log, err)
+		found := ""
+		if result.Target != packer.QEMU {
+			found = "; prune --unknown finds it"
+		}
+		return fmt.Errorf("build: %s: the image was built (log: %s%s) but is not in the ledger: %w", result.Target, result.Log, found, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: recorded as %s, in %s\n", result.Target, r.version, ref.Dir(r.program.records))
 	return nil

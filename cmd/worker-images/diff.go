@@ -61,7 +61,7 @@ func (p *program) newDiffCommand() *cobra.Command {
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	command.Flags().StringSliceVar(&only, "only", nil, "compare only these, with commas between: `"+strings.Join(diff.Kinds(), ",")+"`")
-	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when they differ")
+	command.Flags().BoolVar(&exitCode, "exit-code", false, "end with code 3 when they differ")
 	return command
 }
 

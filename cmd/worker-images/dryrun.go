@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,9 +15,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/workerkit/workerkit/packer"
+	"github.com/workerkit/workerkit/packer/build"
 )
 
 // rehearsal is a running `taskcluster-local rehearse`: the APIs of the three clouds on loopback.
@@ -53,16 +56,22 @@ func rehearse(ctx context.Context, dir string) (*rehearsal, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = r.cmd.Process.Kill() })
+	// It is not killed where that can be helped: it may have started an sshd, which it ends too.
+	stop := context.AfterFunc(ctx, func() {
+		if r.cmd.Process.Signal(syscall.SIGTERM) != nil {
+			_ = r.cmd.Process.Kill()
+		}
+	})
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if stop() && err == nil {
 		err = json.Unmarshal(line, r)
 	}
 	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+		_ = r.close() // it was ended by us
+		return nil, fmt.Errorf("dry run: %w: %w", build.ErrInterrupted, context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("dry run: taskcluster-local is not ready: %w", err), r.close())
+		return nil, cmp.Or(r.close(), fmt.Errorf("dry run: taskcluster-local is not ready: %w", err))
 	}
 	return r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -185,16 +186,38 @@ func TestCloudsOutliveTheInterrupt(t *testing.T) {
 	}
 }
 
+// TestNoCloudsIsTold: when it is interrupted before it is ready, it can still end what it has started.
+func TestNoCloudsIsTold(t *testing.T) {
+	begun, done := filepath.Join(t.TempDir(), "begun"), filepath.Join(t.TempDir(), "done")
+	fake(t, `trap 'echo ended >`+done+`; exit 1' TERM; : >`+begun+`; while :; do sleep 0.01; done`)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for {
+			if _, err := os.Stat(begun); err == nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := rehearse(ctx, t.TempDir()); !errors.Is(err, packerbuild.ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(done); err != nil {
+		t.Errorf("it was killed: %v", err)
+	}
+}
+
 // TestNoClouds: the reason is in the error, and an interrupt does not wait.
 func TestNoClouds(t *testing.T) {
 	fake(t, "echo 'there is no sshd on this computer' >&2; exit 1")
-	if _, err := rehearse(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no sshd") {
+	if _, err := rehearse(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no sshd") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 	fake(t, "exec sleep 600")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := rehearse(ctx, t.TempDir()); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
+	if _, err := rehearse(ctx, t.TempDir()); !errors.Is(err, packerbuild.ErrInterrupted) || !strings.Contains(err.Error(), "deadline exceeded") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := onlyClouds(packer.Image{Targets: []packer.Target{packer.QEMU}}); err == nil || !strings.Contains(err.Error(), "only the target qemu") {

@@ -70,6 +70,12 @@ func (p *program) gc(cmd *cobra.Command, f gcFlags) error {
 		some, err := p.collectable(ctx, t, images, f)
 		plan, failed = append(plan, some...), append(failed, err)
 	}
+	if ctx.Err() != nil { // each call has said so
+		return fmt.Errorf("gc: %w", context.Cause(ctx))
+	}
+	if err := errors.Join(failed...); err != nil && len(plan) == 0 {
+		return err // an empty table would say that there is nothing
+	}
 	if !f.asJSON {
 		if err := printCollected(cmd.OutOrStdout(), plan, f.yes); err != nil {
 			return err

@@ -22,6 +22,13 @@ func (p *program) newLedgerCommand() *cobra.Command {
 			"Commit it together with the definitions.",
 		Example: "  worker-images ledger list\n" +
 			"  worker-images ledger promote debian-12-worker-amd64 20260501120000",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return &misuse{
+				text: "ledger does nothing by itself",
+				hint: "There are ledger list, show, ancestry, promote, rollback, revoke and test.",
+			}
+		},
 	}
 	command.AddCommand(
 		p.newLedgerListCommand(), p.newLedgerShowCommand(), p.newLedgerAncestryCommand(),
@@ -93,7 +100,8 @@ func (p *program) newPromoteCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			promotion := ledger.Promotion{Image: args[0], Version: args[1], Channel: channel, Force: force, At: now()}
-			return p.change(cmd, args[0], args[1], "", func(l *ledger.Ledger) error {
+			var former string
+			err := p.change(cmd, args[0], args[1], "", func(l *ledger.Ledger) error {
 				if !force {
 					images, err := p.loadSome(args[:1])
 					if err != nil {
@@ -101,13 +109,13 @@ func (p *program) newPromoteCommand() *cobra.Command {
 					}
 					promotion.Targets = images[0].Targets
 				}
-				former := l.Current(args[0], channel)
-				if err := l.Promote(promotion); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s of %s: %s -> %s\n", channel, args[0], orNothing(former), args[1])
-				return nil
+				former = l.Current(args[0], channel)
+				return l.Promote(promotion)
 			})
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s of %s: %s -> %s\n", channel, args[0], orNothing(former), args[1])
+			}
+			return err
 		},
 	}
 	command.Flags().StringVar(&channel, "channel", ledger.Production, "which `channel`")
@@ -132,18 +140,18 @@ func (p *program) newRollbackCommand() *cobra.Command {
 		Example: "  worker-images ledger rollback debian-12-worker-amd64",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.change(cmd, args[0], "", "", func(l *ledger.Ledger) error {
-				former := l.Current(args[0], channel)
-				version, err := l.Rollback(args[0], channel, now())
-				if errors.Is(err, ledger.ErrNothing) {
+			var former, version string
+			err := p.change(cmd, args[0], "", "", func(l *ledger.Ledger) (err error) {
+				former = l.Current(args[0], channel)
+				if version, err = l.Rollback(args[0], channel, now()); errors.Is(err, ledger.ErrNothing) {
 					return fmt.Errorf("%w: the channel keeps %s; promote another version", err, orNothing(former))
 				}
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s of %s: %s -> %s\n", channel, args[0], former, version)
-				return nil
+				return err
 			})
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s of %s: %s -> %s\n", channel, args[0], former, version)
+			}
+			return err
 		},
 	}
 	command.Flags().StringVar(&channel, "channel", ledger.Production, "which `channel`")
@@ -168,14 +176,15 @@ func (p *program) newRevokeCommand() *cobra.Command {
 			if strings.TrimSpace(reason) == "" {
 				return &misuse{text: "why?", hint: "revoke needs --reason TEXT."}
 			}
-			return p.change(cmd, args[0], args[1], target, func(l *ledger.Ledger) error {
-				done, err := l.Revoke(args[0], args[1], target, reason, now())
-				if err != nil {
-					return err
-				}
-				printRevoked(cmd.OutOrStdout(), args[0], args[1], done)
-				return nil
+			var done ledger.Revoked
+			err = p.change(cmd, args[0], args[1], target, func(l *ledger.Ledger) (err error) {
+				done, err = l.Revoke(args[0], args[1], target, reason, now())
+				return err
 			})
+			if err == nil {
+				printRevoked(cmd.OutOrStdout(), args[0], args[1], done)
+			}
+			return err
 		},
 	}
 	command.Flags().StringVar(&word, "target", "", "only in this `target`")

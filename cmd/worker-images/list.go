@@ -16,7 +16,10 @@ func (p *program) newListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "Show which images there are",
-		Args:  cobra.NoArgs,
+		Long: "Show which images the definitions make, each with its operating system, architecture and targets.\n" +
+			"With --json it is all of every image, and for each value where it comes from.",
+		Example: "  worker-images list\n  worker-images list --json | jq -r '.[].name'",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			images, err := p.load()
 			if err != nil {

@@ -21,7 +21,7 @@ const (
 	exitFine    = 0
 	exitFailed  = 1 // the definitions are wrong, or what was to be done failed
 	exitMisused = 2 // the command line is wrong: a command, flag, image or target that is not there
-	exitPending = 3 // plan --exit-code: something would be built
+	exitPending = 3 // plan --exit-code: something would be built; diff --exit-code: the images differ
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -36,17 +36,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
 	}
-	if errors.Is(err, errPending) {
+	if errors.Is(err, errPending) || errors.Is(err, errDiffer) {
 		return exitPending
 	}
 	fmt.Fprintf(stderr, "worker-images: %v\n", err)
 	// What fails before any command runs is its command line.
 	if misused, ok := errors.AsType[*misuse](err); ok || !p.started {
-		if ok && misused.hint != "" {
+		if !ok {
+			fmt.Fprintf(stderr, "%s --help says more.\n", command.CommandPath())
+		} else if misused.hint != "" {
 			fmt.Fprintln(stderr, misused.hint)
 		}
 		return exitMisused

@@ -2,16 +2,15 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/workerkit/workerkit/packer/ledger"
 	"github.com/workerkit/workerkit/packer/pools"
 )
-
-const defaultChannel = "production"
 
 // poolFlags are the flags of pool and of pool rollback.
 type poolFlags struct {
@@ -25,8 +24,13 @@ func (f *poolFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.BoolVar(&f.yes, "yes", false, "apply the change; without it the change is only shown")
 	flags.StringArrayVar(&f.expect, "expect", nil, "apply only the change of this `DIGEST`, which was shown with its diff; may be repeated")
-	flags.StringVar(&f.keep, "keep", "pools", "the `folder` where former definitions are kept")
+	addKeepFolder(command, &f.keep)
 	flags.BoolVar(&f.asJSON, "json", false, "the new definitions, whole, as JSON")
+}
+
+// addKeepFolder adds the flag of all commands that need to know what pools were.
+func addKeepFolder(command *cobra.Command, folder *string) {
+	command.Flags().StringVar(folder, "keep-folder", "pools", "the `folder` where former definitions of worker pools are kept")
 }
 
 // poolChoice is which image goes where.
@@ -69,7 +73,7 @@ func (p *program) newPoolCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&c.channel, "channel", defaultChannel, "the version that this `channel` has")
+	flags.StringVar(&c.channel, "channel", ledger.Production, "the version that this `channel` has")
 	flags.StringVar(&c.version, "version", "", "this `version`")
 	flags.BoolVar(&c.newest, "newest", false, "the last version that is neither revoked nor deleted")
 	flags.StringArrayVar(&c.options.Launches, "launch-config", nil, "change only the launch config of this `ID`; may be repeated")
@@ -157,12 +161,15 @@ func (p *program) newPoolRollbackCommand() *cobra.Command {
 
 // newPoolRun makes what both commands work with.
 func newPoolRun(cmd *cobra.Command, f poolFlags) (*poolRun, error) {
+	digest := regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{16}$`)
+	for _, expected := range f.expect {
+		if !digest.MatchString(expected) {
+			return nil, &misuse{text: fmt.Sprintf("%q is no digest of a change", expected), hint: "The diff ends in one: --expect DIGEST."}
+		}
+	}
 	manager, err := workerManager()
 	if err != nil {
 		return nil, err
-	}
-	for i, digest := range f.expect {
-		f.expect[i] = strings.TrimSpace(digest)
 	}
 	return &poolRun{
 		flags: f, manager: manager, keep: pools.Folder(f.keep), now: time.Now,

@@ -92,7 +92,7 @@ func (r *poolRig) use(clientID, token string) {
 func (r *poolRig) run(code int, args ...string) string {
 	r.Helper()
 	var out, errors bytes.Buffer
-	got := run(append([]string{"pool", "--images", r.images, "--keep", r.keep}, args...), &out, &errors)
+	got := run(append([]string{"pool", "--images", r.images, "--keep-folder", r.keep}, args...), &out, &errors)
 	if got != code {
 		r.Fatalf("pool %s: exit code %d, want %d\n%s%s", args, got, code, &out, &errors)
 	}
@@ -347,7 +347,7 @@ func TestPoolRollbackToARevokedImage(t *testing.T) {
 	r.run(exitFine, "linux", "proj/one", "--yes")
 	r.printed(r.run(exitFailed, "rollback", "proj/one"), "linux v3 aws was revoked: it leaks: --force")
 	r.printed(r.run(exitFine, "rollback", "proj/one", "--force"), "nothing is sent")
-	r.printed(r.run(exitFailed, "rollback", "proj/two"), "no former definition is kept in "+filepath.Join(r.keep, "proj", "two"))
+	r.printed(r.run(exitFailed, "rollback", "proj/two"), "no former definition is kept in "+filepath.Join(r.keep, "proj", "two")+": name another place with --keep-folder")
 }
 
 func TestPoolErrors(t *testing.T) {
@@ -365,18 +365,21 @@ func TestPoolErrors(t *testing.T) {
 		"--beside 1: a weight is more than 0 and less than 1":             {"linux", "--beside", "1"},
 		"--beside NaN: a weight":                                          {"linux", "--beside", "NaN"},
 		`there is no launch config "nobody"`:                              {"linux", "proj/linux", "--launch-config", "nobody"},
+		`there is no launch config "none"`:                                {"linux", "--launch-config", "none"},
+		`there is no build of linux with the version "v22"`:               {"linux", "--version", "v22"},
+		`"0123" is no digest of a change`:                                 {"linux", "--expect", "0123"},
 	} {
 		r.printed(r.run(exitMisused, args...), want)
 	}
 	r.printed(r.run(exitFailed, "linux", "--version", "v3"), "worker-images: linux v3 was revoked: it leaks\n")
 	r.printed(r.run(exitFailed, "linux", "--channel", "beta"), "the channel beta of linux has no version")
 	r.printed(r.run(exitFine, "linux", "proj/linux", "--newest"), "has linux v2 already")
-	for name, want := range map[string]string{
-		"TASKCLUSTER_ACCESS_TOKEN": "worker-images: no credentials: set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN",
-		"TASKCLUSTER_ROOT_URL":     "worker-images: TASKCLUSTER_ROOT_URL is not set",
+	for _, c := range []struct{ unset, want string }{ // one after the other
+		{"TASKCLUSTER_ACCESS_TOKEN", "worker-images: no credentials: set TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN"},
+		{"TASKCLUSTER_ROOT_URL", "worker-images: TASKCLUSTER_ROOT_URL is not set"},
 	} {
-		t.Setenv(name, "")
-		if all := r.run(exitFailed, "linux"); !strings.HasPrefix(all, want) || strings.Count(all, "\n") != 1 {
+		t.Setenv(c.unset, "")
+		if all := r.run(exitFailed, "linux"); !strings.HasPrefix(all, c.want) || strings.Count(all, "\n") != 1 {
 			t.Error(all)
 		}
 	}

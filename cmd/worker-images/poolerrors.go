@@ -13,17 +13,17 @@ import (
 )
 
 // explain adds to an error of worker-manager what to do next.
-func (r *poolRun) explain(ctx context.Context, err error, pool, provider string) error {
-	var e *tc.Error
+func explain(ctx context.Context, manager tc.Pools, err error, pool, provider string) error {
+	e, ok := errors.AsType[*tc.Error](err)
 	switch {
-	case !errors.As(err, &e):
+	case !ok || ctx.Err() != nil:
 		return err
 	case e.Status == http.StatusForbidden:
 		return fmt.Errorf("%w; it needs %s", err, scopes(e.Op, pool, provider))
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w; look at TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN and TASKCLUSTER_CERTIFICATE", err)
 	case e.Status == http.StatusNotFound:
-		return errors.New("there is no such worker pool" + r.near(ctx, pool))
+		return errors.New("there is no such worker pool" + near(ctx, manager, pool))
 	case e.Status == 0:
 		return fmt.Errorf("%w; does TASKCLUSTER_ROOT_URL name the deployment?", err)
 	}
@@ -38,15 +38,15 @@ func scopes(op, pool, provider string) string {
 	case "listWorkersForWorkerPool":
 		return "the scope worker-manager:list-workers:" + pool
 	case "listWorkerPools":
-		return "the scope worker-manager:list-worker-pools, or the pools by name"
+		return "the scope worker-manager:list-worker-pools"
 	default:
 		return "the scope worker-manager:get-worker-pool:" + pool
 	}
 }
 
 // near names the pool that was perhaps meant.
-func (r *poolRun) near(ctx context.Context, pool string) string {
-	all, err := r.manager.List(ctx)
+func near(ctx context.Context, manager tc.Pools, pool string) string {
+	all, err := manager.List(ctx)
 	if err != nil {
 		return "" // it is only a hint
 	}

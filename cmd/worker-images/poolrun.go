@@ -64,15 +64,8 @@ func (p *program) poolImages(name string, c poolChoice) (pools.Images, error) {
 	if err != nil {
 		return pools.Images{}, err
 	}
-	if len(l.Find(name, "", "")) == 0 {
-		var names, near []string
-		for _, b := range l.Builds {
-			names = append(names, b.Image)
-		}
-		if one, ok := nearest.Name(name, names); ok {
-			near = []string{one}
-		}
-		return pools.Images{}, unknown("build of the image", name, near, "The ledger is "+filepath.Join(p.folder, ledger.FileName)+".")
+	if len(l.Find(name, c.version, "")) == 0 {
+		return pools.Images{}, unknownBuild(l, name, c.version, "")
 	}
 	version, err := pools.Pick(l, name, c.version, c.channel)
 	if err != nil {
@@ -96,7 +89,7 @@ func (r *poolRun) all(ctx context.Context, images pools.Images, o pools.Options,
 	for _, id := range ids {
 		d, err := pools.Read(ctx, r.manager, id)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("pool %s: %w", id, r.explain(ctx, err, id, "")))
+			errs = append(errs, fmt.Errorf("pool %s: %w", id, explain(ctx, r.manager, err, id, "")))
 			continue
 		}
 		definitions = append(definitions, d)
@@ -105,6 +98,10 @@ func (r *poolRun) all(ctx context.Context, images pools.Images, o pools.Options,
 		return err
 	}
 	for _, d := range definitions {
+		if ctx.Err() != nil {
+			errs = append(errs, context.Cause(ctx))
+			break
+		}
 		if err := r.one(ctx, d, images, o); err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: %w", d.Pool, err))
 		}
@@ -116,9 +113,9 @@ func (r *poolRun) all(ctx context.Context, images pools.Images, o pools.Options,
 func (r *poolRun) using(ctx context.Context, images pools.Images, o pools.Options) ([]pools.Definition, error) {
 	all, err := r.manager.List(ctx)
 	if err != nil {
-		return nil, r.explain(ctx, err, "", "")
+		return nil, fmt.Errorf("%w; pools that are named need not be listed", explain(ctx, r.manager, err, "", ""))
 	}
-	var found []pools.Definition
+	var known, found []pools.Definition
 	for _, data := range all {
 		d, err := pools.Decode(data)
 		if err != nil {
@@ -127,9 +124,13 @@ func (r *poolRun) using(ctx context.Context, images pools.Images, o pools.Option
 		if d.Provider == deletedPool {
 			continue
 		}
+		known = append(known, d)
 		if c, err := pools.Make(d, images, o); err != nil || c.Ours > 0 {
 			found = append(found, d)
 		}
+	}
+	if err := checkLaunches(o.Launches, known); err != nil {
+		return nil, err
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("no worker pool has an image of %s: for the first time, name the pool and --all, or --replace with the image it has", images.Name)
@@ -189,7 +190,7 @@ func (r *poolRun) change(ctx context.Context, c pools.Change, to string) error {
 	retired, err := pools.Retire(ctx, r.manager, c)
 	s.Retired = retired
 	if err != nil {
-		s.unknown = r.explain(ctx, err, s.Pool, c.Former.Provider)
+		s.unknown = explain(ctx, r.manager, err, s.Pool, c.Former.Provider)
 	}
 	if len(r.flags.expect) > 0 && s.Changes && !slices.Contains(r.flags.expect, s.Digest) {
 		r.show(c, s, to)
@@ -197,7 +198,7 @@ func (r *poolRun) change(ctx context.Context, c pools.Change, to string) error {
 	}
 	if r.flags.yes && s.Changes {
 		if s.Kept, err = pools.Apply(ctx, r.manager, c, r.keep, r.now()); err != nil {
-			return r.explain(ctx, err, s.Pool, c.Next.Provider)
+			return explain(ctx, r.manager, err, s.Pool, c.Next.Provider)
 		}
 	}
 	r.show(c, s, to)
@@ -215,7 +216,7 @@ func (r *poolRun) rollback(ctx context.Context, id, to string, force bool, l *le
 	}
 	now, err := pools.Read(ctx, r.manager, id)
 	if err != nil {
-		return fmt.Errorf("pool %s: %w", id, r.explain(ctx, err, id, ""))
+		return fmt.Errorf("pool %s: %w", id, explain(ctx, r.manager, err, id, ""))
 	}
 	c := pools.Back(now, kept.Definition)
 	if !force && !c.Empty() {
@@ -233,7 +234,11 @@ func (r *poolRun) kept(id, file string) (pools.Kept, error) {
 	if file != "" {
 		return pools.Open(file, id)
 	}
-	return r.keep.Newest(id)
+	kept, err := r.keep.Newest(id)
+	if errors.Is(err, pools.ErrNothingKept) {
+		err = fmt.Errorf("%w: name another place with --keep-folder, or a file with --to", err)
+	}
+	return kept, err
 }
 
 // mayRollBack wants the pool as it was left, and no image that was revoked or deleted.

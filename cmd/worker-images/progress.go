@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"golang.org/x/term"
 
@@ -93,7 +92,7 @@ func (s *status) tick(every time.Duration) {
 func (s *status) line(l build.Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last[l.Target] = l.Step + "  " + printable(l.Text)
+	s.last[l.Target] = l.Step + "  " + l.Text
 	s.draw()
 }
 
@@ -113,13 +112,3 @@ func (s *status) draw() {
 }
 
 func (s *status) close() { s.stop() }
-
-// printable keeps what a machine printed from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
-}

@@ -28,10 +28,10 @@ func TestStatus(t *testing.T) {
 	s.line(build.Line{Target: packer.AWS, Step: "build", Text: "first"})
 	now = now.Add(65 * time.Second)
 	s.line(build.Line{Target: packer.GCP, Step: "build", Text: "a line that is longer than the terminal is wide"})
-	s.line(build.Line{Target: packer.AWS, Step: "build", Text: "sec\x1b[2Jond"})
+	s.line(build.Line{Target: packer.AWS, Step: "build", Text: "second"})
 	s.close()
 	want := []string{
-		"aws     1m5s  build  sec [2Jond",
+		"aws     1m5s  build  second",
 		"gcp     1m5s  build  a line that is lon",
 	}
 	if got := screen(t, out.String()); strings.Join(got, "\n") != strings.Join(want, "\n") {

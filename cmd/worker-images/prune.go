@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -24,6 +23,7 @@ import (
 type pruneFlags struct {
 	targets              []string
 	rules                retain.Rules
+	keep                 string // the folder of pools' former definitions
 	noPools, yes, asJSON bool
 }
 
@@ -55,6 +55,7 @@ func (p *program) newPruneCommand() *cobra.Command {
 	flags.IntVar(&f.rules.Keep, "keep", 3, "the newest `N` of each image and region stay")
 	flags.Var(&olderThan, "older-than", "only older images go: an `AGE` such as 30d or 36h")
 	flags.BoolVar(&f.rules.Unknown, "unknown", false, "images with our tag that the ledger does not have may go as well")
+	addKeepFolder(command, &f.keep)
 	flags.BoolVar(&f.noPools, "no-pools", false, "do not ask which images worker pools use")
 	flags.BoolVar(&f.yes, "yes", false, "delete; without it nothing is changed")
 	flags.BoolVar(&f.asJSON, "json", false, "the decisions, as JSON; with --yes once they are carried out")
@@ -78,7 +79,7 @@ func (p *program) prune(cmd *cobra.Command, names []string, f pruneFlags) error 
 	if err := checkNames(names, images, l); err != nil {
 		return err
 	}
-	pools, err := poolTexts(ctx, f.noPools)
+	pools, err := poolTexts(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -87,6 +88,12 @@ func (p *program) prune(cmd *cobra.Command, names []string, f pruneFlags) error 
 	for _, t := range targets {
 		some, err := p.prunable(ctx, retain.Situation{Target: t, Ledger: l, Pools: pools, Bases: basesOf(t, images)}, names, images, f.rules)
 		plan, failed = append(plan, some...), append(failed, err)
+	}
+	if ctx.Err() != nil { // each call has said so
+		return fmt.Errorf("prune: %w", context.Cause(ctx))
+	}
+	if err := errors.Join(failed...); err != nil && len(plan) == 0 {
+		return err // an empty table would say that there is nothing
 	}
 	if !f.asJSON {
 		if err := printPruned(cmd.OutOrStdout(), plan, f.yes); err != nil {
@@ -233,48 +240,6 @@ func day(when time.Time) string {
 		return "-"
 	}
 	return when.UTC().Format(time.DateOnly)
-}
-
-// deleteAll deletes what may go. It goes on after one that fails, but not after an interrupt.
-func (p *program) deleteAll(ctx context.Context, out io.Writer, plan []pruned, quiet bool) error {
-	var failed []error
-	for n := range plan {
-		v := &plan[n]
-		if v.Kept != "" {
-			continue
-		}
-		if ctx.Err() != nil {
-			return errors.Join(append(failed, fmt.Errorf("prune: %w", context.Cause(ctx)))...)
-		}
-		if err := v.cloud.Delete(ctx, v.Image); err != nil {
-			failed = append(failed, fmt.Errorf("prune: delete %s: %w", v.Image.ID, err))
-			continue
-		}
-		v.deleted = true
-		if !quiet {
-			fmt.Fprintln(out, "deleted", v.target, orDash(v.Image.Region), v.Image.ID)
-		}
-		if v.Build != nil && !remains(plan, v.target, v.Build) {
-			failed = append(failed, p.markDeleted(ctx, v.target, *v.Build))
-		}
-	}
-	return errors.Join(failed...)
-}
-
-// remains tells whether a build has an image that is still there.
-func remains(plan []pruned, t packer.Target, b *ledger.Build) bool {
-	return slices.ContainsFunc(plan, func(v pruned) bool { return v.target == t && v.Build == b && !v.deleted })
-}
-
-// markDeleted notes in the ledger that a build has no image any more, whatever interrupts.
-func (p *program) markDeleted(ctx context.Context, t packer.Target, b ledger.Build) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	return ledger.Update(context.WithoutCancel(ctx), filepath.Join(p.folder, ledger.FileName), func(l *ledger.Ledger) error {
-		for _, found := range l.Find(b.Image, b.Version, t) {
-			found.Deleted = &now
-		}
-		return nil
-	})
 }
 
 // shownImage is a decision in JSON.

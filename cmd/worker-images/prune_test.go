@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -18,10 +17,7 @@ import (
 	"time"
 
 	fakes "github.com/workerkit/workerkit/local/clouds"
-	"github.com/workerkit/workerkit/local/clouds/ec2"
-	"github.com/workerkit/workerkit/local/clouds/host"
 	"github.com/workerkit/workerkit/local/dryrun"
-	"github.com/workerkit/workerkit/local/localtest"
 	"github.com/workerkit/workerkit/packer"
 	cloudapi "github.com/workerkit/workerkit/packer/clouds"
 	"github.com/workerkit/workerkit/packer/ledger"
@@ -253,38 +249,6 @@ func TestPruneGoesOn(t *testing.T) {
 	var shown []shownImage
 	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown) != 2 || !shown[0].Delete || shown[0].Deleted == shown[1].Deleted {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// TestPools: what a worker pool has stays, and without a deployment nothing goes on.
-func TestPrunePools(t *testing.T) {
-	y := newYard(t)
-	id := y.image(t, "1")
-	y.built(t, "1", record.Artifact{Region: frankfurt, ID: id})
-	if _, said := y.run(t, exitFailed, "prune"); !strings.Contains(said, "TASKCLUSTER_ROOT_URL") || !strings.Contains(said, "--no-pools") || strings.Count(said, "\n") != 1 {
-		t.Errorf("without a deployment:\n%s", said)
-	}
-	program, err := os.Executable() // no machine is ever started
-	if err != nil {
-		t.Fatal(err)
-	}
-	deployment := localtest.Start(t, localtest.Clouds(map[string]fakes.Cloud{"aws": ec2.New(rand.Reader)},
-		host.Options{StartWorker: program, GenericWorker: program}))
-	t.Setenv("TASKCLUSTER_ROOT_URL", deployment.RootURL)
-	t.Setenv("TASKCLUSTER_CLIENT_ID", deployment.ClientID)
-	t.Setenv("TASKCLUSTER_ACCESS_TOKEN", deployment.AccessToken)
-	manager, err := workerManager()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := fmt.Sprintf(`{"providerId":"aws","description":"","owner":"o@example.com","emailOnError":false,
-		"config":{"minCapacity":0,"maxCapacity":1,"launchConfigs":[{"region":%q,"launchConfig":{"ImageId":%q}}]}}`, frankfurt, id)
-	if err := manager.Create(t.Context(), "proj/linux", json.RawMessage(pool)); err != nil {
-		t.Fatal(err)
-	}
-	out, _ := y.run(t, exitFine, "prune", "--keep", "0", "--older-than", "0s", "--yes")
-	if !strings.Contains(out, "keep: pool proj/linux uses it") || !strings.Contains(y.ids(), id) {
-		t.Errorf("a pool's image:\n%s", out)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 
 // poolTexts are the definitions of all worker pools, by name, and what each would be after a
 // rollback from here.
-func poolTexts(ctx context.Context, none bool) (map[string]string, error) {
-	if none {
+func poolTexts(ctx context.Context, f pruneFlags) (map[string]string, error) {
+	if f.noPools {
 		return nil, nil
 	}
 	manager, err := workerManager()
@@ -21,7 +21,7 @@ func poolTexts(ctx context.Context, none bool) (map[string]string, error) {
 	}
 	all, err := manager.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("prune: list the worker pools: %w", err)
+		return nil, fmt.Errorf("prune: list the worker pools: %w; --no-pools does without", explain(ctx, manager, err, "", ""))
 	}
 	texts := map[string]string{}
 	for _, definition := range all {
@@ -32,7 +32,7 @@ func poolTexts(ctx context.Context, none bool) (map[string]string, error) {
 			return nil, fmt.Errorf("prune: list the worker pools: %w", err)
 		}
 		texts[pool.ID] = string(definition)
-		former, err := pools.Folder("pools").Newest(pool.ID)
+		former, err := pools.Folder(f.keep).Newest(pool.ID)
 		if errors.Is(err, pools.ErrNothingKept) {
 			continue
 		}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,12 +26,22 @@ type recipe struct {
 	allowIMDSv1 bool
 }
 
+// versionForm is what a version may be: a folder of the records has its name, and lists have it
+// between blanks.
+var versionForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
 func (r *recipe) register(command *cobra.Command) {
 	f := command.Flags()
 	f.StringSliceVar(&r.targets, "target", nil, "only these `targets`, with commas between")
 	f.StringVar(&r.packer, "packer", "", "the packer `program`; packer on PATH when empty")
 	f.StringVar(&r.programs, "programs", "", "the `folder` with start-worker and generic-worker for the image's system; that of this program when empty")
-	f.StringVar(&r.version, "image-version", "", "what the `name` of the image ends in; the time of the build when empty")
+	f.Func("image-version", "what the `name` of the image ends in; the time of the build when empty", func(text string) error {
+		if !versionForm.MatchString(text) {
+			return errors.New("a version begins with a letter or digit and has letters, digits, dots, dashes and underscores, 64 at most")
+		}
+		r.version = text
+		return nil
+	})
 	f.BoolVar(&r.allowIMDSv1, "allow-imdsv1", false, "make an AWS image that does not require IMDSv2, where packer is too old to require it")
 }
 
@@ -121,10 +133,11 @@ func (p *program) newRenderCommand() *cobra.Command {
 		Use:   "render NAME DIR | render --all DIR",
 		Short: "Write what packer builds an image from",
 		Long: "Write into DIR the templates, variables and scripts from which packer builds the image: what\n" +
-			"`build` uses, for the packer that is there. Plain packer understands the folder as well:\n" +
+			"`build` uses, for the packer that is there. Plain packer understands the folder as well, run in it:\n" +
 			"packer build -var-file=" + render.VariablesFile + " -only=SOURCE .\n\n" +
 			"With --all each image gets the folder DIR/NAME, whose paths are relative to it: it can be kept\n" +
-			"under version control. What has not changed is not written again.",
+			"under version control. What has not changed is not written again, and what else is in a rendered\n" +
+			"folder, such as programs, stays.",
 		Example: "  worker-images render debian-12-worker-amd64 out/debian\n  worker-images render --all rendered --target aws,gcp",
 		Args: func(_ *cobra.Command, args []string) error {
 			if want := map[bool]int{false: 2, true: 1}[all]; len(args) != want {

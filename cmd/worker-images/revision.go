@@ -10,8 +10,8 @@ import (
 )
 
 // revision is the commit at which a folder of definitions is, with "-dirty" at its end when the
-// folder has changes; the ledger, which each build changes, does not count. It is empty where no
-// git is, or no repository.
+// folder has changes; the ledger, which each build changes, and what lies beside it meanwhile do not
+// count. It is empty where no git is, or no repository.
 func revision(ctx context.Context, folder string) string {
 	git := func(args ...string) (string, error) {
 		command := exec.CommandContext(ctx, "git", args...)
@@ -24,7 +24,7 @@ func revision(ctx context.Context, folder string) string {
 	if err != nil {
 		return ""
 	}
-	changes, err := git("status", "--porcelain", "--", ".", ":(exclude)"+ledger.FileName)
+	changes, err := git("status", "--porcelain", "--", ".", ":(exclude)"+ledger.FileName, ":(exclude)."+ledger.FileName+".*")
 	if err != nil || changes != "" {
 		return commit + "-dirty"
 	}

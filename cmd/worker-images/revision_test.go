@@ -51,6 +51,7 @@ func TestRevision(t *testing.T) {
 		t.Errorf("got %q", clean)
 	}
 	write(ledger.FileName, "{}")
+	write("."+ledger.FileName+".lock", "")
 	if err := os.WriteFile(filepath.Join(repository, "elsewhere"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,7 +14,12 @@ import (
 )
 
 // load reads the definitions.
-func (p *program) load() ([]packer.Image, error) { return define.Load(p.folder, p.options) }
+func (p *program) load() ([]packer.Image, error) {
+	if _, err := os.Stat(p.folder); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no folder %s of definitions; --images names another", p.folder)
+	}
+	return define.Load(p.folder, p.options)
+}
 
 // loadSome reads the definitions and takes the images that are named, in the order of the names;
 // all when none is.

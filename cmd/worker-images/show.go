@@ -34,7 +34,11 @@ func (p *program) newShowCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show an image as it was resolved, and where each value comes from",
-		Args:  cobra.ExactArgs(1),
+		Long: "Show an image with extends, matrix, locals and variables resolved: each value, and the line, default\n" +
+			"or lock that it comes from; a long one in part. At the end, for each target, the hash under which\n" +
+			"the ledger knows it. With --json it is all of it.",
+		Example: "  worker-images show debian-12-worker-amd64\n  worker-images show debian-12-worker-amd64 --json | jq .hashes",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := p.load()
 			if err != nil {

@@ -105,7 +105,7 @@ func (u *update) run(cmd *cobra.Command, p *program) error {
 	case u.check:
 		return fmt.Errorf("%s is out of date: `worker-images update` brings it up to date", path)
 	}
-	return lock.Save(path, was, now)
+	return lock.Save(cmd.Context(), path, was, now)
 }
 
 // wanted understands the flags.
@@ -183,7 +183,7 @@ func fetcher(progress io.Writer) *lock.Fetcher {
 			if total > 0 {
 				of = fmt.Sprintf(" of %d", total/1e6)
 			}
-			fmt.Fprintf(progress, "worker-images: fetching %s: %d%s MB\n", lock.Public(url), done/1e6, of)
+			fmt.Fprintf(progress, "worker-images: fetching %s: %d%s MB\n", packer.PublicURL(url), done/1e6, of)
 		},
 	}
 }

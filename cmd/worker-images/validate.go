@@ -146,4 +146,7 @@ func (p *program) notePins(out io.Writer, images []packer.Image) {
 			}
 		}
 	}
+	if len(seen) > 0 {
+		fmt.Fprintln(out, "worker-images: note: worker-images update pins what is newest today")
+	}
 }

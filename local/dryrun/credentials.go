@@ -67,8 +67,9 @@ func (s *Stand) Env() []string {
 	return env
 }
 
-// Vars are the variables by which templates find SSH and EC2. They are in Env as well, but a
-// variable there gives way to one in a -var-file, as packer has it.
+// Vars are the variables by which the templates of worker-images find SSH and EC2, each of which is
+// one of theirs. They are in Env as well, but a variable there gives way to one in a -var-file, as
+// packer has it.
 func (s *Stand) Vars() map[string]string {
 	vars := map[string]string{
 		"aws_endpoint": s.url, "aws_poll_seconds": "1", "gcp_project": projectID, "azure_resource_group": groupName,
@@ -76,7 +77,7 @@ func (s *Stand) Vars() map[string]string {
 	if s.machine == nil {
 		return vars
 	}
-	vars["ssh_port"], vars["ssh_username"] = strconv.Itoa(s.machine.Port()), s.machine.User()
+	vars["ssh_port"] = strconv.Itoa(s.machine.Port())
 	for _, cloud := range []string{"aws", "gcp", "azure"} {
 		vars[cloud+"_ssh_user"] = s.machine.User()
 	}

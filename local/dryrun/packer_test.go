@@ -18,6 +18,7 @@ import (
 	"github.com/workerkit/workerkit/local/clouds"
 	"github.com/workerkit/workerkit/local/dryrun"
 	"github.com/workerkit/workerkit/local/dryrun/machine"
+	"github.com/workerkit/workerkit/packer/templates"
 )
 
 const subscription = "/subscriptions/00000000-0000-4000-8000-000000000003"
@@ -36,6 +37,19 @@ func targets() map[string]string {
 func cloud(target string) string {
 	name, _, _ := strings.Cut(target, "-")
 	return name
+}
+
+// TestVarsAreOfTheTemplates: packer takes a variable that no template has for an error.
+func TestVarsAreOfTheTemplates(t *testing.T) {
+	known, err := templates.Variables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range plain(t, dryrun.Options{}).Vars() {
+		if _, ok := known[name]; !ok {
+			t.Errorf("no template has a variable %q", name)
+		}
+	}
 }
 
 // stand starts a stand for real packer builds.

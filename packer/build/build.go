@@ -26,7 +26,7 @@ type Options struct {
 	// Dir is what render.Render wrote for the image and the targets.
 	Dir string
 	// Output is a folder for what comes out. Each target has a folder in it with log and
-	// manifest; what an earlier build left there is removed.
+	// manifest; what an earlier build left there is removed. Only the owner reads the log.
 	Output string
 	// Env is packer's environment; nil is that of this process. What it says of credentials is
 	// masked in logs (see Credentials).
@@ -47,7 +47,7 @@ type Options struct {
 	Grace time.Duration
 }
 
-// Line is a line of packer's output, without secrets.
+// Line is a line of packer's output, without secrets and without what steers a terminal.
 type Line struct {
 	Target packer.Target
 	Step   string // "validate", "build"
@@ -67,10 +67,11 @@ type Result struct {
 }
 
 // Run validates the image for all targets and, when all are valid, builds it for them, at the
-// same time. A single target is validated by its build, before that starts anything. A target that fails does not stop the others. The results are those of the targets
-// that were built; the error has a *TargetError for each other one. When ctx ends packer is
-// interrupted, and Run returns when it has cleaned up, or was killed after Grace. Until then the
-// process does not end by SIGINT or SIGTERM: such a signal kills packer.
+// same time. A single target is validated by its build, before that starts anything. A target that
+// fails does not stop the others. The results are those of the targets that were built; the error
+// has a *TargetError for each other one. When ctx ends packer is interrupted, and Run returns when
+// it has cleaned up, or was killed after Grace. Until then the process does not end by SIGINT or
+// SIGTERM: such a signal kills packer.
 //
 // A local disk's base needs a login. Unless a variable gives one, cloud-init of the base is given a
 // key that is made for this one build.
@@ -135,7 +136,7 @@ func newRun(ctx context.Context, o Options) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
-	hidden := slices.Concat(o.Secrets, Credentials(o.Env))
+	hidden := slices.Concat(o.Secrets, Credentials(o.Env), queries(o.Image))
 	env := append(slices.Clone(o.Env), "CHECKPOINT_DISABLE=1", "PACKER_NO_COLOR=1")
 	if len(values) > 0 {
 		for _, v := range values {
@@ -203,7 +204,7 @@ func (r *run) build(ctx context.Context, t packer.Target) (Result, error) {
 
 // clean removes what an earlier build left, and makes the folder.
 func clean(output string) error {
-	for _, name := range []string{"manifest.json", "inventory.txt", "disk"} {
+	for _, name := range []string{"build.log", "manifest.json", "inventory.txt", "disk"} {
 		if err := os.RemoveAll(filepath.Join(output, name)); err != nil {
 			return err
 		}

@@ -92,6 +92,7 @@ func TestArtifacts(t *testing.T) {
 	}`, packer.Targets()...)
 	o.Variables = map[string]string{"run": "r-1"}
 	write(t, filepath.Join(o.Output, "aws", "manifest.json"), "stale", 0o600)
+	write(t, filepath.Join(o.Output, "aws", "build.log"), "stale", 0o644)
 	var lines []string
 	o.Progress = func(l build.Line) { lines = append(lines, string(l.Target)+" "+l.Step+" "+l.Text) }
 	results, err := build.Run(t.Context(), o)
@@ -108,6 +109,9 @@ func TestArtifacts(t *testing.T) {
 	for _, r := range results {
 		if !slices.Equal(r.Artifacts, want[r.Target]) || len(r.Files) != 1 || r.Files[0] != (build.File{Path: "a", Size: 3}) {
 			t.Errorf("%s: %+v", r.Target, r)
+		}
+		if info, err := os.Stat(r.Log); err != nil || info.Mode() != 0o600 {
+			t.Errorf("others may read the log: %v, %v", info.Mode(), err)
 		}
 		log := read(t, r.Log)
 		for _, part := range []string{"-only=" + render.Source(o.Image, r.Target), "-var-file=image.pkrvars.hcl", "-var run=r-1", "run " + o.Dir} {
@@ -151,6 +155,40 @@ func TestInvalidIsNotBuilt(t *testing.T) {
 	}
 }
 
+// TestTailIsText: what a machine prints cannot steer the terminal on which an error is read; the log
+// has it as it was.
+func TestTailIsText(t *testing.T) {
+	o := options(t, `build() { printf '==> \033[2Jgone\a\n'; exit 1; }`, packer.GCP)
+	var shown string
+	o.Progress = func(l build.Line) { shown += l.Text }
+	_, err := build.Run(t.Context(), o)
+	var failed *build.TargetError
+	if !errors.As(err, &failed) || !slices.Equal(failed.Tail, []string{"==>  [2Jgone "}) || shown != "==>  [2Jgone " {
+		t.Errorf("got %q, %q", err, shown)
+	}
+	if log := read(t, failed.Log); log != "==> \x1b[2Jgone\a\n" {
+		t.Errorf("the log is %q", log)
+	}
+}
+
+// TestNoCredentials: the first line of the error says what to do; packer's own words are these.
+func TestNoCredentials(t *testing.T) {
+	for target, c := range map[packer.Target]struct{ said, todo string }{
+		packer.AWS:   {"Error: NoCredentialProviders: no valid providers in chain. Deprecated.", "set AWS_ACCESS_KEY_ID and"},
+		packer.GCP:   {"Build 'linux.googlecompute.image' errored: google: could not find default credentials. See https://developers.google.com", "set GOOGLE_APPLICATION_CREDENTIALS to"},
+		packer.Azure: {"--> linux.azure-arm.image: error fetching subscriptionID from VM metadata service for Managed Identity authentication: EOF", "set ARM_SUBSCRIPTION_ID, "},
+	} {
+		o := options(t, `build() { echo "`+c.said+`"; echo "==> Builds finished but no artifacts were created."; exit 1; }`, target)
+		_, err := build.Run(t.Context(), o)
+		if err == nil {
+			t.Fatalf("%s: no error", target)
+		}
+		if first, _, _ := strings.Cut(err.Error(), "\n"); !strings.Contains(first, "packer build: exit status 1: there are no credentials for ") || !strings.Contains(first, c.todo) {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
 func TestNothingBuilt(t *testing.T) {
 	o := options(t, `build() { :; }`, packer.GCP)
 	if _, err := build.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "packer has built nothing") {
@@ -183,6 +221,16 @@ func TestNoSecretInLog(t *testing.T) {
 		if !strings.Contains(text, `secret_a`) {
 			t.Errorf("the secrets were not given: %s", text)
 		}
+	}
+}
+
+// TestNoSignatureInLog: packer prints the URL of a disk that it fetches.
+func TestNoSignatureInLog(t *testing.T) {
+	o := options(t, `build() { echo "Trying https://example.com/d.qcow2?X-Signature=hunter2"; exit 1; }`, packer.QEMU)
+	o.Image.Bases = map[packer.Target]packer.Base{packer.QEMU: {Disk: "https://example.com/d.qcow2?X-Signature=hunter2"}}
+	_, err := build.Run(t.Context(), o)
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "Trying https://example.com/d.qcow2?[masked]") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -229,6 +277,18 @@ func TestInterrupt(t *testing.T) {
 				t.Logf("scratch folders, perhaps of others: %s", left)
 			}
 		})
+	}
+}
+
+// TestInterruptedTooLate: what is built all the same when the interrupt comes is a result, or nobody
+// would know of the image.
+func TestInterruptedTooLate(t *testing.T) {
+	o := options(t, `build() { trap 'manifest "$builder" us-east-1:ami-1; exit 0' TERM; echo begun; while :; do sleep 0.01; done; }`, packer.AWS)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	o.Progress = func(build.Line) { cancel(errors.New("the user wants so")) }
+	if results, err := build.Run(ctx, o); err != nil || len(results) != 1 || results[0].Artifacts[0].ID != "ami-1" {
+		t.Errorf("got %+v, %v", results, err)
 	}
 }
 
@@ -324,7 +384,8 @@ func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, says string }{
 		"old":    {"echo Packer v1.5.6", "is version 1.5.6"},
-		"other":  {"cat", "is not packer"},
+		"other":  {"cat", "is not packer (it does not tell its version): "},
+		"broken": {"exit 3", "is not packer (exit status 3): "},
 		"newest": {"echo Packer v1.11.2; echo 'Your version of Packer is out of date!'", ""},
 	} {
 		path := write(t, filepath.Join(dir, name), "#!/bin/sh\n"+c.text+"\n", 0o700)
@@ -338,6 +399,30 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := build.Find(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, build.ErrPacker) || !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("none: %v", err)
+	}
+}
+
+// TestFindIsInterrupted: an interrupt is not taken for a program that is no packer, and what packer
+// had begun to write goes.
+func TestFindIsInterrupted(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	begun := filepath.Join(t.TempDir(), "begun")
+	path := write(t, filepath.Join(t.TempDir(), "packer"), "#!/bin/sh\n: >\"$TMPDIR/packer-log\"; : >"+begun+"; exec sleep 600\n", 0o700)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		for {
+			if _, err := os.Stat(begun); err == nil {
+				cancel(errors.New("the user wants so"))
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := build.Find(ctx, path); !errors.Is(err, build.ErrInterrupted) || errors.Is(err, build.ErrPacker) || !strings.Contains(err.Error(), "the user wants so") {
+		t.Errorf("got %v", err)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

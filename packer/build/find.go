@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -32,16 +33,16 @@ func Find(ctx context.Context, name string) (Packer, error) {
 	if err != nil {
 		return Packer{}, fmt.Errorf("build: %w (%w)", ErrPacker, err)
 	}
-	// Another program of this name, of cracklib, waits for input: it gets none, and little time.
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "version") //nolint:gosec // the program that the caller chose
-	cmd.Env = append(cmd.Environ(), "CHECKPOINT_DISABLE=1")
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out, err := versionOf(ctx, path)
+	if ctx.Err() != nil {
+		return Packer{}, fmt.Errorf("build: %w: %w", ErrInterrupted, context.Cause(ctx))
+	}
 	found := regexp.MustCompile(`(?m)^Packer v(\d+)\.(\d+)\.(\d+)\S*`).FindSubmatch(out)
 	if found == nil {
-		return Packer{}, errors.Join(fmt.Errorf("build: %s is not packer: %w", path, ErrPacker), err)
+		if err == nil {
+			err = errors.New("it does not tell its version")
+		}
+		return Packer{}, fmt.Errorf("build: %s is not packer (%w): %w", path, err, ErrPacker)
 	}
 	var version [3]int
 	for i := range version {
@@ -54,4 +55,20 @@ func Find(ctx context.Context, name string) (Packer, error) {
 		return Packer{}, fmt.Errorf("build: %s is version %s: %w", path, p.Version, ErrPacker)
 	}
 	return p, nil
+}
+
+// versionOf is what packer says of its version. Another program of this name, of cracklib, waits for
+// input: it gets none, and little time. What packer leaves when it is killed goes too.
+func versionOf(ctx context.Context, path string) (out []byte, err error) {
+	scratch, err := os.MkdirTemp("", "wk-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "version") //nolint:gosec // the program that the caller chose
+	cmd.Env = append(cmd.Environ(), "CHECKPOINT_DISABLE=1", "TMPDIR="+scratch, "TMP="+scratch, "TEMP="+scratch)
+	cmd.WaitDelay = time.Second
+	return cmd.Output()
 }

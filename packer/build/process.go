@@ -27,7 +27,7 @@ const tailLines = 20
 type TargetError struct {
 	Target packer.Target
 	Log    string   // path of the whole log; empty for validate
-	Tail   []string // the last lines that packer printed, without secrets
+	Tail   []string // the last lines that packer printed, as Line has them
 	Err    error
 }
 
@@ -104,12 +104,15 @@ func (r *run) packer(ctx context.Context, t packer.Target, step string, log io.W
 	g.kill() // what it left behind; it also holds the pipe
 	printed := <-copied
 	if err = errors.Join(err, printed.err); err != nil {
+		if printed.advice != "" {
+			err = fmt.Errorf("%w: %s", err, printed.advice)
+		}
 		return &TargetError{Target: t, Tail: printed.lines, Err: fmt.Errorf("packer %s: %w", step, err)}
 	}
 	return nil
 }
 
-// wait waits until packer ends. When ctx ends it interrupts packer, which then cleans up.
+// wait waits until packer ends. When ctx ends it interrupts packer, which then cleans up and fails.
 func (r *run) wait(ctx context.Context, g group) error {
 	var err error
 	ended := make(chan struct{})
@@ -136,6 +139,9 @@ func (r *run) wait(ctx context.Context, g group) error {
 	var why string
 	select {
 	case <-ended:
+		if err == nil { // it had built all of it, and an image that is there is a result
+			return nil
+		}
 		return cause
 	case <-timer.C:
 		why = "did not end within " + r.Grace.String()
@@ -149,8 +155,9 @@ func (r *run) wait(ctx context.Context, g group) error {
 
 // tail is the end of what was printed.
 type tail struct {
-	lines []string
-	err   error
+	lines  []string
+	advice string // what to do about it, when packer has said something that is known
+	err    error
 }
 
 // copy takes packer's output until it ends.
@@ -175,7 +182,10 @@ func (r *run) copy(from io.Reader, t packer.Target, step string, log io.Writer) 
 	scanner := bufio.NewReader(masked)
 	for {
 		text, err := scanner.ReadString('\n')
-		if text = strings.TrimRight(text, "\r\n"); text != "" {
+		if text = printable(strings.TrimRight(text, "\r\n")); text != "" {
+			if last.advice == "" {
+				last.advice = advice(text)
+			}
 			last.lines = append(last.lines, text)
 			last.lines = last.lines[max(0, len(last.lines)-tailLines):]
 			r.report(Line{Target: t, Step: step, Time: time.Now(), Text: text})

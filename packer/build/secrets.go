@@ -102,6 +102,22 @@ func Credentials(env []string) []secret.String {
 	return all
 }
 
+// queries are what stands behind the question marks of the URLs that an image is fetched from: it may
+// be a signature, and packer prints the URL of a disk.
+func queries(image packer.Image) []secret.String {
+	addresses := []string{image.Bases[packer.QEMU].Disk}
+	for _, d := range image.Downloads {
+		addresses = append(addresses, d.URL)
+	}
+	var all []secret.String
+	for _, address := range addresses {
+		if u, err := url.Parse(address); err == nil && u.Host != "" && len(u.RawQuery) >= shortest {
+			all = append(all, secret.New(u.RawQuery))
+		}
+	}
+	return all
+}
+
 // shortest is the length from which on a value is masked wherever it stands.
 const shortest = 6
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/workerkit/workerkit/packer"
 	"github.com/workerkit/workerkit/packer/define"
 	"github.com/workerkit/workerkit/packer/lock"
 )
@@ -49,6 +50,27 @@ func TestTheReferenceNamesAll(t *testing.T) {
 	for _, word := range define.Words() {
 		if !strings.Contains(string(page), word) {
 			t.Errorf("%s is not in docs/reference/image-definitions.md", word)
+		}
+	}
+}
+
+// TestTheReferenceListsVariables: those that a base may set, each, and no other.
+func TestTheReferenceListsVariables(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reference/image-definitions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range packer.Targets() {
+		want, err := define.Settable(string(target))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, row, _ := strings.Cut(string(page), "| `"+string(target)+"` | ")
+		row, _, _ = strings.Cut(row, " |\n")
+		got := strings.Split(strings.Trim(row, "`"), "`, `")
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the page lists %q, and a base may set %q", target, got, want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package define
 import (
 	"maps"
 	"slices"
+
+	"github.com/workerkit/workerkit/packer/templates"
 )
 
 // Words are the names of all attributes, blocks and functions.
@@ -27,3 +29,9 @@ func Words() []string {
 
 // SetElsewhere are the variables of templates that parts of a definition set, and those parts.
 func SetElsewhere() map[string]string { return setElsewhere() }
+
+// Settable are the variables that the base of a target may set.
+func Settable(target string) ([]string, error) {
+	known, err := templates.Variables()
+	return settable(target, known), err
+}

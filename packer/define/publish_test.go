@@ -1,9 +1,7 @@
 package define_test
 
 import (
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,20 +113,6 @@ func TestVariablesSetElsewhere(t *testing.T) {
 	for name := range define.SetElsewhere() {
 		if _, ok := known[name]; !ok {
 			t.Errorf("the templates have no variable %s", name)
-		}
-	}
-	page, err := os.ReadFile("../../docs/reference/image-definitions.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, v := range known {
-		target, _, _ := strings.Cut(name, "_")
-		runtime := slices.Contains([]string{"aws_endpoint", "aws_poll_seconds", "azure_subscription", "azure_tenant", "azure_client", "azure_gallery_version"}, name)
-		if !slices.Contains(packer.Targets(), packer.Target(target)) || v.Sensitive || runtime || define.SetElsewhere()[name] != "" {
-			continue
-		}
-		if !strings.Contains(string(page), "`"+name+"`") {
-			t.Errorf("%s can be set by a definition and is not in docs/reference/image-definitions.md", name)
 		}
 	}
 }

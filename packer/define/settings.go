@@ -31,16 +31,10 @@ func (e *evaluation) settings(tree *node) {
 
 func (e *evaluation) setting(target, name string, value *node, known map[string]templates.Variable) {
 	elsewhere := setElsewhere()
-	var names []string
-	for _, other := range slices.Sorted(maps.Keys(known)) {
-		if strings.HasPrefix(other, target+"_") && elsewhere[other] == "" && !known[other].Sensitive {
-			names = append(names, other)
-		}
-	}
 	declared, ok := known[name]
 	switch {
 	case !ok || !strings.HasPrefix(name, target+"_"):
-		e.fail(value.at, "Unknown variable", "The template of %s has no variable %q to set here%s.", target, name, perhaps(name, names))
+		e.fail(value.at, "Unknown variable", "The template of %s has no variable %q to set here%s.", target, name, perhaps(name, settable(target, known)))
 	case declared.Sensitive:
 		e.fail(value.at, "Secret in a definition", "%s is a secret: it comes from the environment of whoever builds.", name)
 		e.problems[len(e.problems)-1].Extra = hidden
@@ -51,6 +45,18 @@ func (e *evaluation) setting(target, name string, value *node, known map[string]
 			e.fail(value.at, "Wrong type", "%s is %s, not %s.", name, typeName(declared.Type), describe(value))
 		}
 	}
+}
+
+// settable lists the variables of a target's template that a base may set, sorted.
+func settable(target string, known map[string]templates.Variable) []string {
+	elsewhere := setElsewhere()
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if strings.HasPrefix(name, target+"_") && elsewhere[name] == "" && !known[name].Sensitive {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // setElsewhere says which part of a definition sets a variable. What only the operating system
@@ -66,8 +72,8 @@ func setElsewhere() map[string]string {
 		"azure_sku": "sku", "azure_base_version": "version", "azure_base_gallery": "gallery",
 		"azure_resource_group": "publish.azure.resource_group", "azure_gallery": "publish.azure.gallery",
 		"azure_gallery_resource_group": "publish.azure.gallery_resource_group", "azure_gallery_image": "publish.azure.image",
-		"azure_gallery_regions": "publish.azure.regions",
-		"qemu_disk":             "disk", "qemu_disk_checksum": "sha256", "qemu_machine": "machine_type",
+		"azure_gallery_regions": "publish.azure.regions", "azure_gallery_version": "--image-version",
+		"qemu_disk": "disk", "qemu_disk_checksum": "sha256", "qemu_machine": "machine_type",
 	}
 }
 

@@ -82,7 +82,7 @@ func (l *Ledger) promotable(p Promotion) error {
 	for _, err := range broken {
 		texts = append(texts, err.Error())
 	}
-	return errors.New(strings.Join(texts, "; "))
+	return errors.New(strings.Join(texts, "; ") + ": build it anew, or use --force")
 }
 
 // Current returns the version that a channel has; "" when it has none.
@@ -108,7 +108,7 @@ func (l *Ledger) ChannelsAt(image, version string) []string {
 // Rollback gives a channel the usable version that was promoted before its current one, and
 // returns it. ErrNothing means that there is none; the channel then stays as it is.
 func (l *Ledger) Rollback(image, channel string, at time.Time) (string, error) {
-	before := l.before(image, channel)
+	before := l.Before(image, channel)
 	if before == "" {
 		return "", fmt.Errorf("roll back %s of %s: %w", channel, image, ErrNothing)
 	}
@@ -116,8 +116,8 @@ func (l *Ledger) Rollback(image, channel string, at time.Time) (string, error) {
 	return before, nil
 }
 
-// before is the usable version that is below the current one; "" when there is none.
-func (l *Ledger) before(image, channel string) string {
+// Before returns the version to which Rollback goes; "" when there is none.
+func (l *Ledger) Before(image, channel string) string {
 	stack := promoted(l.Channels[key(image, channel)])
 	if len(stack) == 0 {
 		return ""

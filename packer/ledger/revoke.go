@@ -43,7 +43,7 @@ func (l *Ledger) Revoke(image, version string, target packer.Target, reason stri
 		}
 	}
 	for _, channel := range l.ChannelsAt(image, version) {
-		now := l.before(image, channel)
+		now := l.Before(image, channel)
 		l.note(key(image, channel), Version{Version: now, At: at, By: byRevoke})
 		done.Channels = append(done.Channels, Moved{channel, now})
 	}

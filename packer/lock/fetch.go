@@ -31,16 +31,6 @@ type Fetcher struct {
 // ErrStalled is for a server that sends nothing any more.
 var ErrStalled = errors.New("too slow: the server has stopped sending")
 
-// Public is a URL without user, password and query, in which signatures are.
-func Public(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.User == nil && u.RawQuery == "" {
-		return address
-	}
-	u.User, u.RawQuery = nil, ""
-	return u.String()
-}
-
 // open is a URL whose digest is wanted.
 type open struct {
 	url  string
@@ -80,7 +70,7 @@ func (u Updater) downloadJob(o *open, now *Lock) job {
 	return job{
 		run: func(ctx context.Context) (err error) {
 			if sum, err = u.Fetch.sum(ctx, o.url); err != nil {
-				return fmt.Errorf("update: fetch %s for %s: %w", Public(o.url), strings.Join(o.uses, ", "), err)
+				return fmt.Errorf("update: fetch %s for %s: %w", packer.PublicURL(o.url), strings.Join(o.uses, ", "), err)
 			}
 			return nil
 		},

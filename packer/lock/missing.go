@@ -12,7 +12,7 @@ type Missing struct {
 	Key    string // of Image.From: where the value would be
 	From   string // where what it belongs to was written
 	Digest bool   // without it nobody can tell whether what is fetched is right
-	Text   string // the block that the lock file lacks
+	Text   string // the block that the lock file lacks, without passwords of URLs
 }
 
 // MissingPins lists what an image leaves open, for the targets that it has.
@@ -29,7 +29,7 @@ func MissingPins(image packer.Image) []Missing {
 		if strings.Contains(b.Disk, "://") && b.SHA256 == "" {
 			all = append(all, Missing{
 				Key: packer.Key("base", string(t), "sha256"), From: image.From[packer.Key("base", string(t), "disk")],
-				Digest: true, Text: fmt.Sprintf("download %q", b.Disk),
+				Digest: true, Text: fmt.Sprintf("download %q", packer.PublicURL(b.Disk)),
 			})
 		}
 	}
@@ -37,7 +37,7 @@ func MissingPins(image packer.Image) []Missing {
 		if d.SHA256 == "" {
 			all = append(all, Missing{
 				Key: packer.Key("download", d.Path, "sha256"), From: image.From[packer.Key("download", d.Path, "url")],
-				Digest: true, Text: fmt.Sprintf("download %q", d.URL),
+				Digest: true, Text: fmt.Sprintf("download %q", packer.PublicURL(d.URL)),
 			})
 		}
 	}

@@ -40,7 +40,7 @@ type Change struct {
 // Updater finds out what is newest.
 type Updater struct {
 	// Cloud returns what resolves the bases of a target. It is called once for each target, but
-	// for several targets at once.
+	// for several targets at once. Its error names the cloud.
 	Cloud func(ctx context.Context, target packer.Target) (clouds.Resolver, error)
 	// Fetch fetches for digests; nil will do when no download is wanted.
 	Fetch *Fetcher
@@ -174,7 +174,7 @@ func (u Updater) baseJobs(ctx context.Context, images []packer.Image, now *Lock,
 			run: func(ctx context.Context) error {
 				cloud, err := resolvers[t]()
 				if err != nil {
-					return fmt.Errorf("update: %s: %w", t, err)
+					return fmt.Errorf("update: %w", err)
 				}
 				if found, err = cloud.Newest(ctx, o.base, o.arch); err != nil {
 					return fmt.Errorf("update: %s for %s: %w", o.key, strings.Join(o.uses, ", "), err)
@@ -230,7 +230,7 @@ func changes(was, now Lock, names map[BaseKey]string) []Change {
 	}
 	for _, urls := range []map[string]string{was.Downloads, now.Downloads} {
 		for url := range urls {
-			pins = append(pins, Change{Pin: fmt.Sprintf("download %q", Public(url)), Old: was.Downloads[url], New: now.Downloads[url]})
+			pins = append(pins, Change{Pin: fmt.Sprintf("download %q", packer.PublicURL(url)), Old: was.Downloads[url], New: now.Downloads[url]})
 		}
 	}
 	pins = slices.DeleteFunc(pins, func(c Change) bool { return c.Old == c.New })

@@ -3,9 +3,11 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -114,7 +116,7 @@ func TestAllThatFailsIsSaid(t *testing.T) {
 	u := lock.Updater{Cloud: func(_ context.Context, target packer.Target) (clouds.Resolver, error) {
 		if target == packer.GCP {
 			calls.Add(1)
-			return nil, clouds.ErrCredentials
+			return nil, fmt.Errorf("gcp: %w", clouds.ErrCredentials) // as the cloud says it
 		}
 		return fakeCloud{}, nil
 	}}
@@ -160,13 +162,13 @@ func TestUpdateEndsWithTheContext(t *testing.T) {
 func TestSave(t *testing.T) {
 	path := filepath.Join(t.TempDir(), lock.FileName)
 	first, second := lock.Lock{Worker: "1"}, lock.Lock{Worker: "2"}
-	if err := lock.Save(path, lock.Lock{}, first); err != nil {
+	if err := lock.Save(t.Context(), path, lock.Lock{}, first); err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Save(path, first, second); err != nil {
+	if err := lock.Save(t.Context(), path, first, second); err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Save(path, first, lock.Lock{Worker: "3"}); !errors.Is(err, lock.ErrChanged) {
+	if err := lock.Save(t.Context(), path, first, lock.Lock{Worker: "3"}); !errors.Is(err, lock.ErrChanged) {
 		t.Errorf("somebody else's change was overwritten: %v", err)
 	}
 	if got, err := lock.Load(path); err != nil || got.Worker != "2" {
@@ -174,5 +176,27 @@ func TestSave(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
+// TestOneOfManyIsSaved: of updates of the same lock file that end at once, one counts, and the
+// others are told.
+func TestOneOfManyIsSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), lock.FileName)
+	var saved atomic.Int64
+	var wg sync.WaitGroup
+	for n := range 20 {
+		wg.Go(func() {
+			err := lock.Save(t.Context(), path, lock.Lock{}, lock.Lock{Worker: fmt.Sprint(n)})
+			if err == nil {
+				saved.Add(1)
+			} else if !errors.Is(err, lock.ErrChanged) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if saved.Load() != 1 {
+		t.Errorf("%d were saved", saved.Load())
 	}
 }

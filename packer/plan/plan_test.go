@@ -163,6 +163,7 @@ func TestWhatIsNotPinned(t *testing.T) {
 	}{
 		"base":     {image(), packer.AWS, func(i *packer.Image) { i.Bases[packer.AWS] = packer.Base{Filter: "f"} }, "base is not pinned" + unknown},
 		"download": {image(), packer.AWS, func(i *packer.Image) { i.Downloads[0].SHA256 = "" }, `"https://x" has no sha256` + unknown},
+		"password": {image(), packer.AWS, func(i *packer.Image) { i.Downloads[0].SHA256, i.Downloads[0].URL = "", "https://u:p@x?key=s" }, `"https://x" has no sha256` + unknown},
 		"disk":     {disk, packer.QEMU, func(*packer.Image) {}, `base "x.qcow2" has no sha256` + unknown},
 		"pinned":   {disk, packer.QEMU, func(i *packer.Image) { i.Bases[packer.QEMU] = packer.Base{Disk: "x", SHA256: "y"} }, ""},
 	} {

@@ -39,10 +39,11 @@ func (d *Definitions) template(image packer.Image, target packer.Target) (string
 func sample(system, arch string, target packer.Target) packer.Image {
 	some := map[string]string{"a": "b"}
 	return packer.Image{
-		Name: "sample", OS: system, Arch: arch, Size: 1,
+		Name: "sample", Description: "description", OS: system, Arch: arch, Size: 1,
 		Bases: map[packer.Target]packer.Base{target: {ID: "id", Region: "region", Zone: "zone"}},
 		Publish: map[packer.Target]packer.Publish{target: {
-			Regions: []string{"elsewhere"}, KMSKey: "key", Accounts: []string{"account"}, Encrypt: true, Locations: []string{"place"},
+			Regions: []string{"elsewhere"}, KMSKey: "key", RegionKMSKeys: map[string]string{"elsewhere": "key"},
+			Accounts: []string{"account"}, Encrypt: true, Locations: []string{"place"},
 			ResourceGroup: "group", Gallery: "gallery", GalleryResourceGroup: "galleries", Image: "image",
 		}},
 		Targets:     []packer.Target{target},

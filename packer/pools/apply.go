@@ -20,40 +20,54 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("the pool was changed at %s: look at the new diff", e.At)
 }
 
+// patience is how long Apply asks for what a pool has become.
+const patience = 30 * time.Second
+
 // Apply sends the change to worker-manager, unless the pool is no longer what the change was
 // worked out from: that is a *ChangedError. What it was is kept first, in the file that is
-// returned. worker-manager cannot compare and change at once: who changes the pool in the moment
-// between may still be overruled.
+// returned. worker-manager cannot compare and change at once: another Apply with the same folder
+// waits, but whoever else changes the pool in the moment between may still be overruled.
 func Apply(ctx context.Context, service Service, c Change, keep Folder, at time.Time) (kept string, err error) {
-	now, err := Read(ctx, service, c.Former.Pool)
-	if err != nil {
-		return "", err
-	}
-	if now.Digest() != c.Former.Digest() || now.LastModified != c.Former.LastModified {
-		return "", &ChangedError{now.Pool, now.LastModified}
-	}
 	body, err := c.Next.MarshalJSON()
 	if err != nil {
 		return "", fmt.Errorf("encode the new definition: %w", err)
 	}
-	if kept, err = keep.save(c.Former, at); err != nil {
-		return "", err
-	}
-	if err := service.Update(ctx, c.Former.Pool, body); err != nil {
-		if refused(err) {
-			keep.discard(kept)
-			kept = ""
+	err = keep.alone(ctx, c.Former.Pool, func() error {
+		now, err := Read(ctx, service, c.Former.Pool)
+		if err != nil {
+			return err
 		}
-		return kept, err
-	}
-	left, err := Read(ctx, service, c.Former.Pool)
+		if now.Digest() != c.Former.Digest() || now.LastModified != c.Former.LastModified {
+			return &ChangedError{now.Pool, now.LastModified}
+		}
+		if kept, err = keep.save(c.Former, at); err != nil {
+			return err
+		}
+		if err := service.Update(ctx, c.Former.Pool, body); err != nil {
+			if refused(err) {
+				keep.discard(kept)
+				kept = ""
+				return err
+			}
+			return fmt.Errorf("it is not known whether the pool is changed; what it was is in %s: %w", kept, err)
+		}
+		return noteLeft(ctx, service, c.Former.Pool, keep, kept)
+	})
+	return kept, err
+}
+
+// noteLeft notes what a pool has become, whatever interrupts: it is needed to roll it back.
+func noteLeft(ctx context.Context, service Service, pool string, keep Folder, kept string) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer done()
+	left, err := Read(ctx, service, pool)
 	if err == nil {
 		err = keep.note(kept, left)
 	}
 	if err != nil {
-		return kept, fmt.Errorf("the pool is changed, but how it was left cannot be noted, so that a rollback will need --force: %w", err)
+		return fmt.Errorf("the pool is changed, and what it was is in %s, but how it was left cannot be noted, so that a rollback will need --force: %w", kept, err)
 	}
-	return kept, nil
+	return nil
 }
 
 // refused tells whether worker-manager has certainly changed nothing.

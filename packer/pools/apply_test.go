@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,14 +18,21 @@ import (
 
 // manager is a worker-manager with one pool.
 type manager struct {
+	mu         sync.Mutex
 	definition json.RawMessage
 	modified   string
 	err        error // of Update
 	updates    int
 	getErrs    []error // of the calls of Get, in turn
+	updated    func()  // called by Update; may be nil
 }
 
-func (m *manager) Get(context.Context, string) (json.RawMessage, error) {
+func (m *manager) Get(ctx context.Context, _ string) (json.RawMessage, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if len(m.getErrs) > 0 {
 		err := m.getErrs[0]
 		m.getErrs = m.getErrs[1:]
@@ -41,9 +49,14 @@ func (m *manager) Get(context.Context, string) (json.RawMessage, error) {
 }
 
 func (m *manager) Update(_ context.Context, _ string, definition json.RawMessage) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.updates++
 	if m.err == nil {
 		m.definition, m.modified = definition, "2026-02-02T00:00:00.000Z"
+	}
+	if m.updated != nil {
+		m.updated()
 	}
 	return m.err
 }
@@ -129,8 +142,8 @@ func TestApplyThatFails(t *testing.T) {
 		t.Errorf("what was refused is kept: %v", err)
 	}
 	m.err = &tc.Error{Op: "workerManager.updateWorkerPool", Err: errors.New("connection reset")}
-	if _, err := pools.Apply(t.Context(), m, change, keep, time.Now()); err == nil {
-		t.Error("no error")
+	if file, err := pools.Apply(t.Context(), m, change, keep, time.Now()); err == nil || file == "" || !strings.Contains(err.Error(), "not known whether the pool is changed; what it was is in "+file) {
+		t.Errorf("%s, %v", file, err)
 	}
 	if left, err := keep.Left("proj/linux"); left != "" || err != nil {
 		t.Errorf("nobody knows how the pool was left: %q, %v", left, err)
@@ -180,5 +193,42 @@ func TestSince(t *testing.T) {
 	}
 	if text := change.Since([]string{"x-y", change.Former.Digest() + "-y"}); !strings.HasPrefix(text, "the pool is as it was") {
 		t.Error(text)
+	}
+}
+
+// TestAnInterruptIsNoted: a change that has got through can be rolled back, whatever comes then.
+func TestAnInterruptIsNoted(t *testing.T) {
+	m, change, keep := ready(t)
+	ctx, stop := context.WithCancel(t.Context())
+	m.updated = stop
+	if _, err := pools.Apply(ctx, m, change, keep, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := keep.Left("proj/linux"); err != nil || left != change.Next.Digest() {
+		t.Errorf("left %q, %v", left, err)
+	}
+}
+
+// TestTwoAtOnce: of changes that were worked out from the same pool one is made, and no other is
+// lost without a word.
+func TestTwoAtOnce(t *testing.T) {
+	m, change, keep := ready(t)
+	const many = 8
+	errs := make([]error, many)
+	var wg sync.WaitGroup
+	for n := range errs {
+		wg.Go(func() { _, errs[n] = pools.Apply(t.Context(), m, change, keep, time.Now()) })
+	}
+	wg.Wait()
+	refused := 0
+	for _, err := range errs {
+		if _, ok := errors.AsType[*pools.ChangedError](err); ok {
+			refused++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if refused != many-1 || m.updates != 1 {
+		t.Errorf("%d of %d are refused, %d updates", refused, many, m.updates)
 	}
 }

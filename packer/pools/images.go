@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/workerkit/workerkit/internal/nearest"
 	"github.com/workerkit/workerkit/packer"
 	"github.com/workerkit/workerkit/packer/ledger"
 	"github.com/workerkit/workerkit/packer/record"
@@ -107,7 +106,7 @@ func Pick(l *ledger.Ledger, name, version, channel string) (string, error) {
 	}
 	builds := l.Find(name, version, "")
 	if len(builds) == 0 {
-		return "", fmt.Errorf("the ledger has no version %q of %s%s", version, name, like(version, l.Find(name, "", "")))
+		return "", fmt.Errorf("the ledger has no version %q of %s", version, name)
 	}
 	for _, b := range slices.Backward(builds) {
 		if b.Usable() {
@@ -123,15 +122,4 @@ func Pick(l *ledger.Ledger, name, version, channel string) (string, error) {
 	default:
 		return "", errors.New("the images of " + name + " " + version + " have been deleted")
 	}
-}
-
-func like(version string, builds []*ledger.Build) string {
-	var versions []string
-	for _, b := range builds {
-		versions = append(versions, b.Version)
-	}
-	if near, ok := nearest.Name(version, versions); ok {
-		return "; perhaps you meant " + near
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package pools
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/private"
+	"github.com/workerkit/workerkit/internal/replace"
 )
 
 // ErrNothingKept is for a pool of which no former definition is kept.
@@ -31,20 +33,25 @@ const (
 
 func (f Folder) of(pool string) string { return filepath.Join(string(f), filepath.FromSlash(pool)) }
 
-// save keeps a definition, and returns its file.
-func (f Folder) save(d Definition, at time.Time) (string, error) {
-	if !ValidID(d.Pool) { // it becomes a path
-		return "", fmt.Errorf("%q is no id of a worker pool", d.Pool)
+// alone runs change while no other alone for the same pool does.
+func (f Folder) alone(ctx context.Context, pool string, change func() error) error {
+	if !ValidID(pool) { // it becomes a path
+		return fmt.Errorf("%q is no id of a worker pool", pool)
 	}
+	if err := os.MkdirAll(f.of(pool), 0o700); err != nil {
+		return fmt.Errorf("keep the former definition: %w", err)
+	}
+	return replace.Alone(ctx, filepath.Join(f.of(pool), "pool"), change)
+}
+
+// save keeps a definition in the folder that alone has made, and returns its file.
+func (f Folder) save(d Definition, at time.Time) (string, error) {
 	data, err := d.MarshalJSON()
 	if err != nil {
 		return "", fmt.Errorf("keep the former definition: %w", err)
 	}
 	var text bytes.Buffer
 	if err := json.Indent(&text, append(data, '\n'), "", "  "); err != nil {
-		return "", fmt.Errorf("keep the former definition: %w", err)
-	}
-	if err := os.MkdirAll(f.of(d.Pool), 0o700); err != nil {
 		return "", fmt.Errorf("keep the former definition: %w", err)
 	}
 	path := ""

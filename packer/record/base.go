@@ -15,9 +15,9 @@ func BaseOf(target packer.Target, image packer.Image, lines []build.Line) string
 	base := image.Bases[target]
 	switch {
 	case target == packer.QEMU && base.SHA256 != "":
-		return withoutUser(base.Disk) + "@sha256:" + base.SHA256
+		return packer.PublicURL(base.Disk) + "@sha256:" + base.SHA256
 	case target == packer.QEMU:
-		return withoutUser(base.Disk)
+		return packer.PublicURL(base.Disk)
 	case target == packer.Azure:
 		return azure(base)
 	case base.ID != "":

@@ -2,7 +2,6 @@ package record
 
 import (
 	"maps"
-	"net/url"
 	"slices"
 
 	"github.com/workerkit/workerkit/packer"
@@ -16,27 +15,16 @@ func public(r Record) Record {
 	image.From = nil
 	image.Downloads = slices.Clone(image.Downloads)
 	for i := range image.Downloads {
-		image.Downloads[i].URL = withoutUser(image.Downloads[i].URL)
+		image.Downloads[i].URL = packer.PublicURL(image.Downloads[i].URL)
 	}
 	image.Bases = maps.Clone(image.Bases)
 	for t, b := range image.Bases {
-		b.Disk = withoutUser(b.Disk)
+		b.Disk = packer.PublicURL(b.Disk)
 		image.Bases[t] = b
 	}
 	if r.Target == packer.QEMU {
-		r.Base = withoutUser(r.Base)
+		r.Base = packer.PublicURL(r.Base)
 	}
 	r.Resolved = image
 	return r
-}
-
-// withoutUser is a URL without user, password and query, in which signatures are; anything else
-// is as it was.
-func withoutUser(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User == nil && u.RawQuery == "" && u.Fragment == "" {
-		return address
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }

@@ -63,7 +63,7 @@ func missing(image packer.Image, targets []packer.Target, newer, allowIMDSv1 boo
 		return nil, nil
 	}
 	if slices.Contains(targets, packer.AWS) && !allowIMDSv1 {
-		return nil, fmt.Errorf("%w (imds_support and metadata_options are not in packer before 1.7): take a newer packer, or allow IMDSv1", ErrIMDSv1)
+		return nil, fmt.Errorf("%w (imds_support and metadata_options are not in packer before 1.7): take a newer packer, or allow IMDSv1 (--allow-imdsv1)", ErrIMDSv1)
 	}
 	var warnings []string
 	for _, t := range targets {

@@ -40,8 +40,8 @@ type Options struct {
 }
 
 // Render writes the image for the targets into dir, and replaces what an earlier Render wrote
-// there; a folder that holds anything else is an error. The same arguments give the same bytes.
-// Either all of it is written or nothing. The warnings name what the packer of that version
+// there. What else is in such a folder stays; one that is not empty and was not rendered is an
+// error. The same arguments give the same bytes. Either all of it is written or nothing. The warnings name what the packer of that version
 // cannot do.
 func Render(dir string, image packer.Image, targets []packer.Target, o Options) (warnings []string, err error) {
 	files, warnings, err := Files(image, targets, o)

@@ -311,6 +311,33 @@ func TestReplacesItsOwnFolderOnly(t *testing.T) {
 	if diff := cmp.Diff(first, tree(t, dir)); diff != "" {
 		t.Errorf("the second time it differs:\n%s", diff)
 	}
+	// What somebody has put there, or plain packer has made, stays, and is no reason to write anew.
+	for name, text := range map[string]string{"programs/start-worker": "x", "manifest.json": "{}"} {
+		first[name] = text
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err = os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.Stat(dir); err != nil || !os.SameFile(info, now) {
+		t.Errorf("it is written again because of files of others: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "aws.pkr.hcl"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, tree(t, dir)); diff != "" {
+		t.Errorf("with files of others it differs:\n%s", diff)
+	}
 	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 {
 		t.Errorf("left beside it: %v, %v", entries, err)
 	}

@@ -15,8 +15,8 @@ import (
 // errForeign is for a folder that holds something that Render did not write.
 var errForeign = errors.New("the folder is not empty and was not rendered: name another, or remove it")
 
-// write makes dir hold the files and nothing else. They are written beside it first, unless dir
-// holds them already: most file systems take longer to make a file than we to fill it.
+// write makes dir hold the files and nothing else of ours. They are written beside it first, unless
+// dir holds them already: most file systems take longer to make a file than we to fill it.
 func write(dir string, files map[string]string) (err error) {
 	dir = filepath.Clean(dir)
 	old, err := replaceable(dir)
@@ -42,17 +42,43 @@ func write(dir string, files map[string]string) (err error) {
 	if err := fill(fresh, files); err != nil {
 		return err
 	}
-	if old {
-		gone := fresh + ".old"
-		if err := os.Rename(dir, gone); err != nil {
+	if !old {
+		return os.Rename(fresh, dir)
+	}
+	gone := fresh + ".old"
+	if err := os.Rename(dir, gone); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		return errors.Join(err, os.Rename(gone, dir))
+	}
+	if err := keep(gone, dir); err != nil {
+		return fmt.Errorf("what else was in the folder is in %s: %w", gone, err)
+	}
+	return os.RemoveAll(gone)
+}
+
+// ours tells whether render writes something of this name into a folder. What else is there is of
+// somebody else, such as programs, or what packer has built.
+func ours(name string) bool {
+	return strings.HasSuffix(name, ".pkr.hcl") || slices.Contains([]string{"image", "root", "scripts", VariablesFile, SecretsFile}, name)
+}
+
+// keep moves what is not ours.
+func keep(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ours(e.Name()) {
+			continue
+		}
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
 			return err
 		}
-		if err := os.Rename(fresh, dir); err != nil {
-			return errors.Join(err, os.Rename(gone, dir))
-		}
-		return os.RemoveAll(gone)
 	}
-	return os.Rename(fresh, dir)
+	return nil
 }
 
 // replaceable tells whether dir is there, and fails unless it may be replaced.
@@ -73,12 +99,21 @@ func replaceable(dir string) (bool, error) {
 	return true, nil
 }
 
-// same tells whether a folder holds the files and nothing else.
+// same tells whether a folder holds the files and nothing else of ours.
 func same(dir string, files map[string]string) bool {
 	found := 0
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || path == dir {
 			return err
+		}
+		if filepath.Dir(path) == dir && !ours(entry.Name()) {
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if entry.IsDir() {
+			return nil
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {

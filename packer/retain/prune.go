@@ -76,8 +76,10 @@ func (s Situation) reason(v Verdict, r Rules, newest bool, now time.Time) string
 	case now.Sub(v.Image.Made) < r.OlderThan:
 		return "younger than " + period(r.OlderThan)
 	}
-	if why := s.channel(v.Build); why != "" {
-		return why
+	if v.Build != nil {
+		if why := InChannel(s.Ledger, v.Build); why != "" {
+			return why
+		}
 	}
 	for _, pool := range slices.Sorted(maps.Keys(s.Pools)) {
 		if mentions(s.Pools[pool], v.Image.ID) {
@@ -92,20 +94,13 @@ func (s Situation) reason(v Verdict, r Rules, newest bool, now time.Time) string
 	return ""
 }
 
-// channel tells which channel has the build, or would have it after a rollback.
-func (s Situation) channel(b *ledger.Build) string {
-	if b == nil {
-		return ""
-	}
-	if at := s.Ledger.ChannelsAt(b.Image, b.Version); len(at) > 0 {
+// InChannel tells which channel has a build, or would have it after a rollback; "" when none.
+func InChannel(l *ledger.Ledger, b *ledger.Build) string {
+	if at := l.ChannelsAt(b.Image, b.Version); len(at) > 0 {
 		return "in channel " + strings.Join(at, ", ")
 	}
-	for _, channel := range s.Ledger.ChannelNames(b.Image) {
-		trial := ledger.Ledger{Builds: s.Ledger.Builds, Channels: map[string][]ledger.Version{}}
-		for name, history := range s.Ledger.Channels {
-			trial.Channels[name] = slices.Clone(history)
-		}
-		if back, err := trial.Rollback(b.Image, channel, time.Time{}); err == nil && back == b.Version {
+	for _, channel := range l.ChannelNames(b.Image) {
+		if l.Before(b.Image, channel) == b.Version {
 			return "channel " + channel + " would roll back to it"
 		}
 	}

@@ -30,6 +30,8 @@ printf '%064d\t0644\tno\t/var/tmp/to/bad\tfile:///var/tmp/from/file\n' 0 >downlo
 step downloads
 printf '%064d\t0644\tno\t/var/tmp/to/bad\tfile:///var/tmp/from/none\n' 0 >downloads
 step downloads
+printf '%064d\t0644\tno\t/var/tmp/to/bad\tfile:///var/tmp/from/file?signature=hidden\n' 0 >downloads
+step downloads
 ls /var/tmp/to
 `, "curl", "tar")
 	for _, part := range []string{"/var/tmp/to/tool is there\n", "hello\n755\n", "downloads: file:///var/tmp/from/file: its sha256 is", "downloads failed with 1", "downloads failed with 37"} {
@@ -39,6 +41,9 @@ ls /var/tmp/to
 	}
 	if !strings.HasSuffix(out, "tool\ntree\n") {
 		t.Errorf("something bad is in place:\n%s", out)
+	}
+	if strings.Contains(out, "hidden") {
+		t.Errorf("a signature is shown:\n%s", out)
 	}
 }
 
@@ -148,19 +153,26 @@ work=var/tmp/workerkit
 clean() {
 	mkdir -p $work/image $work/linux root/.ssh var/lib/cloud/instance
 	cp "$HERE/scripts/linux/hygiene.sh" $work/linux/
-	for path; do printf '0644\troot\troot\t000-a\t%s\n' "$path"; : >".$path"; done >$work/image/files.list
-	: >$work/image/downloads
-	for path in etc/generic-worker/config etc/ssh/ssh_host_rsa_key root/.ssh/authorized_keys var/log/syslog var/lib/cloud/instance/x dev/shm/varfile_1.sh; do echo x >$path; done
+	for path; do printf '0644\troot\troot\t000-a\t%s\n' "$path"; mkdir -p ".${path%/*}"; : >".$path"; done >$work/image/files.list
+	printf 'SUM\t0644\tyes\t%s\tURL\n' /etc/generic-worker/tree >$work/image/downloads
+	mkdir -p etc/generic-worker/tree/a etc/generic-worker/gone/b "etc/generic-worker/a b"; : >etc/generic-worker/tree/a/file
+	for path in "etc/generic-worker/a b/c" etc/generic-worker/gone/b/c etc/generic-worker/config etc/ssh/ssh_host_rsa_key root/.ssh/authorized_keys var/log/syslog var/lib/cloud/instance/x dev/shm/varfile_1.sh; do echo x >"$path"; done
 	PATH=/usr/sbin:/usr/bin TARGET=qemu chroot . sh -s <"$HERE/scripts/linux/clean.sh" || echo "clean failed with $?"
 }
-clean /etc/generic-worker/extra.json /tmp/passed-on
-find etc/ssh etc/generic-worker root tmp var dev/shm -type f
+clean /etc/generic-worker/extra.json /etc/generic-worker/in/folder.json /tmp/passed-on
+find etc/ssh etc/generic-worker root tmp var dev/shm ! -type d | sort; find etc/generic-worker -type d | sort
 clean /etc/generic-worker/extra.json /var/log/app.conf
 clean /etc/generic-worker/ed25519.key
 `, []string{"--mount"}, "chroot")
 	want := `==> step clean
 hygiene: clean
 etc/generic-worker/extra.json
+etc/generic-worker/in/folder.json
+etc/generic-worker/tree/a/file
+etc/generic-worker
+etc/generic-worker/in
+etc/generic-worker/tree
+etc/generic-worker/tree/a
 ==> step clean
 clean: /var/log/app.conf of the definition is in a place that is emptied at the end of every build: put it elsewhere
 clean failed with 1

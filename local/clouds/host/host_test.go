@@ -248,7 +248,7 @@ func TestFolder(t *testing.T) {
 	m := boot(t, h, "one")
 	var runner struct {
 		Provider          map[string]string
-		Worker            map[string]string
+		Worker            map[string]any
 		WorkerConfig      map[string]any
 		Policy            map[string]string
 		CacheOverRestarts string

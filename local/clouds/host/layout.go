@@ -84,6 +84,8 @@ func (l *layout) runner(o Options, provider map[string]any) map[string]any {
 			"implementation": "generic-worker",
 			"path":           o.GenericWorker,
 			"configPath":     l.path("generic-worker.config"),
+			// Whoever runs it, it must not make accounts on the machine that it shares.
+			"workerkit": map[string]any{"engine": "insecure"},
 		},
 		"workerConfig": map[string]any{
 			"ed25519SigningKeyLocation": l.path(keyFile),

@@ -24,8 +24,8 @@ type Options struct {
 	HTTP         *http.Client // makes all calls, those for tokens too; the library's own when nil
 }
 
-// Cloud is one subscription.
-type Cloud struct {
+// cloud is one subscription.
+type cloud struct {
 	subscription string
 	compute      *armcompute.ClientFactory
 	resources    *armresources.Client
@@ -35,21 +35,20 @@ type Cloud struct {
 	elsewhere func(subscription string) (*armcompute.ClientFactory, error)
 }
 
-var _ clouds.Cloud = (*Cloud)(nil)
-
 // howTo says what to do where there are no credentials.
 const howTo = "set ARM_CLIENT_ID, ARM_CLIENT_SECRET, ARM_TENANT_ID and ARM_SUBSCRIPTION_ID, as packer has them, or run az login and set ARM_SUBSCRIPTION_ID"
 
 // New finds the credentials in the variables that packer reads, ARM_CLIENT_ID, ARM_CLIENT_SECRET
 // and ARM_TENANT_ID; without them where Microsoft's libraries look: the variables AZURE_…, the
 // machine's managed identity, `az login`. They are not tried: that there are none, or that they
-// are no good, shows as clouds.ErrCredentials, in the first call at the latest.
-func New(_ context.Context, o Options) (*Cloud, error) {
+// are no good, shows as clouds.ErrCredentials, in the first call at the latest. The cloud is one
+// subscription.
+func New(_ context.Context, o Options) (clouds.Cloud, error) {
 	if o.Subscription == "" {
 		o.Subscription = os.Getenv("ARM_SUBSCRIPTION_ID")
 	}
 	if o.Subscription == "" {
-		return nil, fmt.Errorf("azure: no subscription, %w: %s", clouds.ErrCredentials, howTo)
+		return nil, fmt.Errorf("azure: %w (ARM_SUBSCRIPTION_ID is not set): %s", clouds.ErrCredentials, howTo)
 	}
 	client := policy.ClientOptions{}
 	if o.HTTP != nil {
@@ -71,7 +70,8 @@ func New(_ context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("azure: %w", err)
 	}
-	return &Cloud{o.Subscription, compute, resources.NewClient(), resources.NewResourceGroupsClient(), elsewhere}, nil
+	c := &cloud{o.Subscription, compute, resources.NewClient(), resources.NewResourceGroupsClient(), elsewhere}
+	return clouds.OfFunctions(c.Newest, c.Images, c.Uses, c.Delete, c.Leftovers, c.Remove), nil
 }
 
 // credential is packer's, else Microsoft's default.

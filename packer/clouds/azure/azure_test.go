@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/workerkit/workerkit/packer"
 	"github.com/workerkit/workerkit/packer/clouds"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 // at is a stand, and the cloud that calls it.
 type at struct {
 	cloudstest.Stand
-	cloud *azure.Cloud
+	cloud clouds.Cloud
 	sub   string // the id of the subscription
 }
 
@@ -225,6 +226,19 @@ func TestNewestInGallery(t *testing.T) {
 	}
 }
 
+// TestAgeOfAGroup: a build that makes something is going on, whatever else it has made.
+func TestAgeOfAGroup(t *testing.T) {
+	a := start(t)
+	group := a.put(t, a.sub+"/resourceGroups/pkr-Resource-Group-1", ours("r"), "")
+	a.put(t, group+"/providers/Microsoft.Compute/disks/first", ours("r"), "")
+	between := time.Now()
+	a.put(t, group+"/providers/Microsoft.Compute/disks/second", ours("r"), "")
+	left, err := a.cloud.Leftovers(t.Context())
+	if err != nil || len(left) != 1 || left[0].Made.Before(between) {
+		t.Errorf("%v, %+v; the second was made after %v", err, left, between)
+	}
+}
+
 func TestCredentials(t *testing.T) {
 	a := start(t)
 	const invalid = `{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}`
@@ -234,7 +248,7 @@ func TestCredentials(t *testing.T) {
 		body  string
 		says  string
 	}{
-		"no subscription": {[]string{"ARM_SUBSCRIPTION_ID"}, "", "", "no subscription"},
+		"no subscription": {[]string{"ARM_SUBSCRIPTION_ID"}, "", "", "ARM_SUBSCRIPTION_ID is not set"},
 		"no tenant":       {[]string{"ARM_TENANT_ID"}, "", "", "and not ARM_TENANT_ID"},
 		"refused secret":  {nil, "/token", invalid, "AADSTS7000215"},
 		"refused token":   {nil, "/resources", `{"error": {"code": "InvalidAuthenticationToken", "message": "hush"}}`, "status 401"},

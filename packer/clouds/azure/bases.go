@@ -23,14 +23,14 @@ const latest = "latest"
 // Newest returns the newest version of an image of the marketplace, as the base's region has it,
 // or of an image in a gallery, without versions that are not to be taken for the latest. A base
 // with a version of its own is that version.
-func (c *Cloud) Newest(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
+func (c *cloud) Newest(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
 	if base.Gallery != "" {
 		return c.newestInGallery(ctx, base, arch)
 	}
 	return c.newestOnMarket(ctx, base, arch)
 }
 
-func (c *Cloud) newestOnMarket(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
+func (c *cloud) newestOnMarket(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
 	where := base.Region
 	if where == "" {
 		where = region
@@ -67,7 +67,7 @@ func (c *Cloud) newestOnMarket(ctx context.Context, base packer.Base, arch strin
 	return clouds.Found{ID: newest, Name: name + ":" + newest}, nil
 }
 
-func (c *Cloud) newestInGallery(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
+func (c *cloud) newestInGallery(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
 	id, err := arm.ParseResourceID(base.Gallery)
 	if err == nil && strings.EqualFold(id.ResourceType.String(), versionType) {
 		base.Version, id = id.Name, id.Parent

@@ -20,7 +20,7 @@ const (
 
 // Images lists the subscription's managed images and versions in galleries that carry our tag. The
 // copies of a version in other regions are a part of it, and not listed.
-func (c *Cloud) Images(ctx context.Context) ([]clouds.Image, error) {
+func (c *cloud) Images(ctx context.Context) ([]clouds.Image, error) {
 	// Azure tells no tags to whoever asks for one of them: ask for what may be an image.
 	only := fmt.Sprintf("resourceType eq '%s' or resourceType eq '%s'", imageType, versionType)
 	listed, err := c.list(ctx, only)
@@ -41,7 +41,7 @@ func (c *Cloud) Images(ctx context.Context) ([]clouds.Image, error) {
 }
 
 // list lists resources of all types, or those that pass a filter.
-func (c *Cloud) list(ctx context.Context, filter string) ([]*armresources.GenericResourceExpanded, error) {
+func (c *cloud) list(ctx context.Context, filter string) ([]*armresources.GenericResourceExpanded, error) {
 	expand := "createdTime"
 	options := &armresources.ClientListOptions{Expand: &expand}
 	if filter != "" {
@@ -77,7 +77,7 @@ func nameOf(id string) string {
 
 // Delete deletes an image, with its copies in other regions, and waits until that is done.
 // Machines that were made of it go on.
-func (c *Cloud) Delete(ctx context.Context, image clouds.Image) error {
+func (c *cloud) Delete(ctx context.Context, image clouds.Image) error {
 	id, err := arm.ParseResourceID(image.ID)
 	if err != nil || !isImage(id.ResourceType.String()) || !strings.EqualFold(id.SubscriptionID, c.subscription) {
 		return fmt.Errorf("azure: delete %s: it is no image of the subscription %s", image.ID, c.subscription)
@@ -93,7 +93,7 @@ func (c *Cloud) Delete(ctx context.Context, image clouds.Image) error {
 	return failed(ctx, "delete the image "+image.ID, err)
 }
 
-func (c *Cloud) deleteImage(ctx context.Context, id *arm.ResourceID, run string) error {
+func (c *cloud) deleteImage(ctx context.Context, id *arm.ResourceID, run string) error {
 	client := c.compute.NewImagesClient()
 	is, err := client.Get(ctx, id.ResourceGroupName, id.Name, nil)
 	if err != nil {
@@ -110,7 +110,7 @@ func (c *Cloud) deleteImage(ctx context.Context, id *arm.ResourceID, run string)
 	return err
 }
 
-func (c *Cloud) deleteVersion(ctx context.Context, id *arm.ResourceID, run string) error {
+func (c *cloud) deleteVersion(ctx context.Context, id *arm.ResourceID, run string) error {
 	client := c.compute.NewGalleryImageVersionsClient()
 	definition := id.Parent
 	is, err := client.Get(ctx, id.ResourceGroupName, definition.Parent.Name, definition.Name, id.Name, nil)

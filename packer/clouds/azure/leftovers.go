@@ -39,7 +39,7 @@ func kinds() []kind {
 }
 
 // Leftovers lists the groups that packer made for its builds, and what it made in other groups.
-func (c *Cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
+func (c *cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
 	groups, err := c.groupsLeft(ctx)
 	if err != nil {
 		return nil, failed(ctx, "list the resource groups of the subscription "+c.subscription, err)
@@ -71,13 +71,13 @@ func in(group clouds.Resource, r *armresources.GenericResourceExpanded) bool {
 	return len(id) > len(prefix) && strings.EqualFold(id[:len(prefix)], prefix)
 }
 
-// date gives the groups the time of the oldest resource in them: Azure does not tell when a group
-// was made. An empty one has none.
+// date gives the groups the time of the youngest resource in them: Azure does not tell when a group
+// was made, and a build that goes on makes more. An empty one has none.
 func date(groups []clouds.Resource, listed []*armresources.GenericResourceExpanded) {
 	for i := range groups {
 		g := &groups[i]
 		for _, r := range listed {
-			if at := of(r.CreatedTime); in(*g, r) && !at.IsZero() && (g.Made.IsZero() || at.Before(g.Made)) {
+			if at := of(r.CreatedTime); in(*g, r) && at.After(g.Made) {
 				g.Made = at
 			}
 		}
@@ -85,7 +85,7 @@ func date(groups []clouds.Resource, listed []*armresources.GenericResourceExpand
 }
 
 // groupsLeft are the groups of builds.
-func (c *Cloud) groupsLeft(ctx context.Context) ([]clouds.Resource, error) {
+func (c *cloud) groupsLeft(ctx context.Context) ([]clouds.Resource, error) {
 	var all []clouds.Resource
 	for pages := c.groups.NewListPager(nil); pages.More(); {
 		page, err := pages.NextPage(ctx)
@@ -108,7 +108,7 @@ func packers(group string) bool {
 
 // Remove removes a group with all that is in it, without waiting for the end of that, or a single
 // resource, until it is gone: others need it gone to be removed.
-func (c *Cloud) Remove(ctx context.Context, r clouds.Resource) error {
+func (c *cloud) Remove(ctx context.Context, r clouds.Resource) error {
 	id, err := arm.ParseResourceID(r.ID)
 	if err != nil || !strings.EqualFold(id.SubscriptionID, c.subscription) {
 		return fmt.Errorf("azure: remove %s: it is no resource of the subscription %s", r.ID, c.subscription)
@@ -129,7 +129,7 @@ func (c *Cloud) Remove(ctx context.Context, r clouds.Resource) error {
 	return failed(ctx, "remove "+r.ID, err)
 }
 
-func (c *Cloud) removeGroup(ctx context.Context, id *arm.ResourceID, run string) error {
+func (c *cloud) removeGroup(ctx context.Context, id *arm.ResourceID, run string) error {
 	if !packers(id.Name) {
 		return fmt.Errorf("its name does not begin with %s: packer has not made it", groupPrefix)
 	}
@@ -144,7 +144,7 @@ func (c *Cloud) removeGroup(ctx context.Context, id *arm.ResourceID, run string)
 	return err
 }
 
-func (c *Cloud) removeResource(ctx context.Context, id *arm.ResourceID, k kind, run string) error {
+func (c *cloud) removeResource(ctx context.Context, id *arm.ResourceID, k kind, run string) error {
 	path := strings.TrimPrefix(id.String(), "/") // the library adds one
 	is, err := c.resources.GetByID(ctx, path, k.version, nil)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // make machines of it, and with whom its gallery is shared. A scale set that names the image in
 // the gallery without a version uses the newest one. Machines of other subscriptions are not
 // seen, nor roles that are assigned to somebody for the image or its gallery.
-func (c *Cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) {
 	id, err := arm.ParseResourceID(image.ID)
 	if err != nil || !isImage(id.ResourceType.String()) {
 		return nil, fmt.Errorf("azure: uses of %s: it is no image", image.ID)
@@ -38,7 +38,7 @@ func (c *Cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) 
 	return slices.Concat(machines, sets, shares), nil
 }
 
-func (c *Cloud) machinesOf(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) machinesOf(ctx context.Context, image clouds.Image) ([]string, error) {
 	var all []string
 	for pages := c.compute.NewVirtualMachinesClient().NewListAllPager(nil); pages.More(); {
 		page, err := pages.NextPage(ctx)
@@ -65,7 +65,7 @@ func made(reference *armcompute.ImageReference, image string) bool {
 	return strings.EqualFold(id, image) || reference.ExactVersion != nil && strings.EqualFold(id+"/versions/"+*reference.ExactVersion, image)
 }
 
-func (c *Cloud) setsOf(ctx context.Context, image *arm.ResourceID) ([]string, error) {
+func (c *cloud) setsOf(ctx context.Context, image *arm.ResourceID) ([]string, error) {
 	names := []string{image.String()}
 	if newest, err := c.isNewest(ctx, image); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func model(s *armcompute.VirtualMachineScaleSet) string {
 }
 
 // isNewest tells whether an image is the newest version of an image in a gallery.
-func (c *Cloud) isNewest(ctx context.Context, image *arm.ResourceID) (bool, error) {
+func (c *cloud) isNewest(ctx context.Context, image *arm.ResourceID) (bool, error) {
 	if !strings.EqualFold(image.ResourceType.String(), versionType) {
 		return false, nil
 	}
@@ -111,7 +111,7 @@ func (c *Cloud) isNewest(ctx context.Context, image *arm.ResourceID) (bool, erro
 }
 
 // shares lists with whom the gallery of a version is shared.
-func (c *Cloud) shares(ctx context.Context, image *arm.ResourceID) ([]string, error) {
+func (c *cloud) shares(ctx context.Context, image *arm.ResourceID) ([]string, error) {
 	if !strings.EqualFold(image.ResourceType.String(), versionType) {
 		return nil, nil // a managed image can be shared by roles alone
 	}

@@ -29,6 +29,7 @@ type Fixtures struct {
 
 // Run checks what every cloud must do. The stand has nothing in it before.
 func Run(t *testing.T, cloud clouds.Cloud, f Fixtures) {
+	t.Run("linked", func(t *testing.T) { linked(t, cloud) })
 	t.Run("bases", func(t *testing.T) { bases(t, cloud, f) })
 	t.Run("images", func(t *testing.T) { images(t, cloud, f) })
 	t.Run("leftovers", func(t *testing.T) { leftovers(t, cloud, f) })

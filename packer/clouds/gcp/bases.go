@@ -13,7 +13,7 @@ import (
 
 // Newest returns the image that is newest in the base's family, of those that are not deprecated.
 // A base without a family is the one image that its ID names.
-func (c *Cloud) Newest(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
+func (c *cloud) Newest(ctx context.Context, base packer.Base, arch string) (clouds.Found, error) {
 	var image *compute.Image
 	var err error
 	project, what := base.Project, "family "+base.Family

@@ -29,13 +29,11 @@ type Options struct {
 	Log     *slog.Logger // calls that are repeated; discards when nil
 }
 
-// Cloud is one project.
-type Cloud struct {
+// cloud is one project.
+type cloud struct {
 	project string
 	compute *compute.Service
 }
-
-var _ clouds.Cloud = (*Cloud)(nil)
 
 // howTo says what to do where there are no credentials.
 const howTo = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key, or run gcloud auth application-default login"
@@ -43,8 +41,8 @@ const howTo = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service accou
 // New finds the credentials as all of Google's libraries do: the file that the environment
 // variable GOOGLE_APPLICATION_CREDENTIALS names, those of `gcloud auth application-default login`,
 // the machine's own service account. Without any the error is clouds.ErrCredentials. They are not
-// tried: that they are no good shows in the first call.
-func New(ctx context.Context, o Options) (*Cloud, error) {
+// tried: that they are no good shows in the first call. The cloud is one project.
+func New(ctx context.Context, o Options) (clouds.Cloud, error) {
 	if o.HTTP == nil {
 		o.HTTP = http.DefaultClient
 	}
@@ -53,7 +51,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	}
 	found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{compute.ComputeScope}, Client: o.HTTP})
 	if err != nil {
-		return nil, fmt.Errorf("gcp: %w: %s: %w", clouds.ErrCredentials, howTo, err)
+		return nil, fmt.Errorf("gcp: %w (%w): %s", clouds.ErrCredentials, err, howTo)
 	}
 	project, err := projectOf(ctx, o.Project, found)
 	if err != nil {
@@ -74,7 +72,8 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gcp: %w", err)
 	}
-	return &Cloud{project, service}, nil
+	c := &cloud{project, service}
+	return clouds.OfFunctions(c.Newest, c.Images, c.Uses, c.Delete, c.Leftovers, c.Remove), nil
 }
 
 func projectOf(ctx context.Context, project string, found *auth.Credentials) (string, error) {

@@ -46,7 +46,7 @@ const (
 type at struct {
 	testing.TB
 	cloudstest.Stand
-	cloud *gcp.Cloud
+	cloud clouds.Cloud
 }
 
 func start(t testing.TB) at {

@@ -13,7 +13,7 @@ import (
 const labelled = "labels." + clouds.TagName + ":*"
 
 // Images lists the project's images that carry our label. They are global: none has a region.
-func (c *Cloud) Images(ctx context.Context) ([]clouds.Image, error) {
+func (c *cloud) Images(ctx context.Context) ([]clouds.Image, error) {
 	var all []clouds.Image
 	err := c.compute.Images.List(c.project).Filter(labelled).Pages(ctx, func(page *compute.ImageList) error {
 		for _, i := range page.Items {
@@ -34,7 +34,7 @@ func (c *Cloud) Images(ctx context.Context) ([]clouds.Image, error) {
 }
 
 // Delete deletes an image, and waits until that is done. Disks that were made of it stay.
-func (c *Cloud) Delete(ctx context.Context, image clouds.Image) error {
+func (c *cloud) Delete(ctx context.Context, image clouds.Image) error {
 	err := c.deleteImage(ctx, image)
 	if gone(err) {
 		return nil
@@ -42,7 +42,7 @@ func (c *Cloud) Delete(ctx context.Context, image clouds.Image) error {
 	return failed(ctx, "delete the image "+image.ID, err)
 }
 
-func (c *Cloud) deleteImage(ctx context.Context, image clouds.Image) error {
+func (c *cloud) deleteImage(ctx context.Context, image clouds.Image) error {
 	is, err := c.compute.Images.Get(c.project, image.ID).Context(ctx).Do()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ const (
 
 // Leftovers lists instances, and disks that no instance has: one that an instance has goes along
 // with it, or is listed once the instance has gone.
-func (c *Cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
+func (c *cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
 	var all []clouds.Resource
 	add := func(kind, zone, name, at string, labels map[string]string) {
 		if labels[clouds.TagName] != "" && labels[clouds.TagRun] != "" {
@@ -57,7 +57,7 @@ func (c *Cloud) Leftovers(ctx context.Context) ([]clouds.Resource, error) {
 }
 
 // Remove removes an instance with its boot disk, or a disk.
-func (c *Cloud) Remove(ctx context.Context, r clouds.Resource) error {
+func (c *cloud) Remove(ctx context.Context, r clouds.Resource) error {
 	var err error
 	switch r.Kind {
 	case kindInstance:
@@ -73,7 +73,7 @@ func (c *Cloud) Remove(ctx context.Context, r clouds.Resource) error {
 	return failed(ctx, "remove the "+r.Kind+" "+r.Region+"/"+r.ID, err)
 }
 
-func (c *Cloud) removeInstance(ctx context.Context, r clouds.Resource) error {
+func (c *cloud) removeInstance(ctx context.Context, r clouds.Resource) error {
 	is, err := c.compute.Instances.Get(c.project, r.Region, r.ID).Context(ctx).Do()
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (c *Cloud) removeInstance(ctx context.Context, r clouds.Resource) error {
 }
 
 // takeAlong makes a disk go with its instance.
-func (c *Cloud) takeAlong(ctx context.Context, r clouds.Resource, device string) error {
+func (c *cloud) takeAlong(ctx context.Context, r clouds.Resource, device string) error {
 	o, err := c.compute.Instances.SetDiskAutoDelete(c.project, r.Region, r.ID, true, device).Context(ctx).Do()
 	for err == nil && o.Status != "DONE" {
 		o, err = c.compute.ZoneOperations.Wait(c.project, r.Region, o.Name).Context(ctx).Do()
@@ -107,7 +107,7 @@ func (c *Cloud) takeAlong(ctx context.Context, r clouds.Resource, device string)
 	return broken(o)
 }
 
-func (c *Cloud) removeDisk(ctx context.Context, r clouds.Resource) error {
+func (c *cloud) removeDisk(ctx context.Context, r clouds.Resource) error {
 	is, err := c.compute.Disks.Get(c.project, r.Region, r.ID).Context(ctx).Do()
 	if err != nil {
 		return err

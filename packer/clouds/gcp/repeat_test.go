@@ -92,7 +92,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 // scripted is a cloud whose every answer but the token is made by script.
-func scripted(t *testing.T, script func(http.Header) (int, string)) *gcp.Cloud {
+func scripted(t *testing.T, script func(http.Header) (int, string)) clouds.Cloud {
 	t.Helper()
 	cloud, err := gcp.New(t.Context(), gcp.Options{Project: "p", HTTP: &http.Client{Transport: transport(func(r *http.Request) *http.Response {
 		answer := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: r}

@@ -16,7 +16,7 @@ import (
 // and with whom outside the project the image is shared. Other projects' machines are not seen.
 // Credentials that may not see with whom it is shared are told as a use: it is not known that
 // there is none.
-func (c *Cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) {
 	instances, err := c.instancesOf(ctx, image)
 	if err != nil {
 		return nil, failed(ctx, "list the disks made of "+image.ID, err)
@@ -33,7 +33,7 @@ func (c *Cloud) Uses(ctx context.Context, image clouds.Image) ([]string, error) 
 }
 
 // instancesOf lists the instances, running or not, that have a disk of the image.
-func (c *Cloud) instancesOf(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) instancesOf(ctx context.Context, image clouds.Image) ([]string, error) {
 	var all []string
 	filter := fmt.Sprintf("sourceImage eq %q", ".*/global/images/"+image.ID) // the only operator that takes an expression
 	err := c.compute.Disks.AggregatedList(c.project).Filter(filter).Pages(ctx, func(page *compute.DiskAggregatedList) error {
@@ -55,7 +55,7 @@ func (c *Cloud) instancesOf(ctx context.Context, image clouds.Image) ([]string, 
 
 // templatesOf lists the instance templates, global and regional, that name the image, or a family
 // of which it is the newest.
-func (c *Cloud) templatesOf(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) templatesOf(ctx context.Context, image clouds.Image) ([]string, error) {
 	var all []string
 	family := ""
 	is, err := c.compute.Images.Get(c.project, image.ID).Context(ctx).Do()
@@ -95,7 +95,7 @@ func sourceOf(d *compute.AttachedDisk) string {
 }
 
 // shares lists who may use the image by its own policy and is not of its project.
-func (c *Cloud) shares(ctx context.Context, image clouds.Image) ([]string, error) {
+func (c *cloud) shares(ctx context.Context, image clouds.Image) ([]string, error) {
 	policy, err := c.compute.Images.GetIamPolicy(c.project, image.ID).Context(ctx).Do()
 	switch {
 	case gone(err):
@@ -118,7 +118,7 @@ func (c *Cloud) shares(ctx context.Context, image clouds.Image) ([]string, error
 }
 
 // own tells whether a member of a policy belongs to the project.
-func (c *Cloud) own(member string) bool {
+func (c *cloud) own(member string) bool {
 	kind, name, _ := strings.Cut(member, ":")
 	switch kind {
 	case "projectOwner", "projectEditor", "projectViewer":
@@ -131,7 +131,7 @@ func (c *Cloud) own(member string) bool {
 }
 
 // is tells whether a link is that of an image of the project, in whichever of Google's forms.
-func (c *Cloud) is(link, image string) bool {
+func (c *cloud) is(link, image string) bool {
 	path := "global/images/" + image
 	return link == path || strings.HasSuffix("/"+link, "/"+c.project+"/"+path)
 }

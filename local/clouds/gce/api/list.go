@@ -16,7 +16,7 @@ func (a *API) list(c call) (object, error) {
 	}
 	all := []object{}
 	for _, r := range items {
-		all = append(all, maps.Clone(r.data))
+		all = append(all, r.data)
 	}
 	return object{"kind": "compute#" + strings.TrimSuffix(kind, "s") + "List", "items": all}, nil
 }
@@ -38,12 +38,12 @@ func (a *API) aggregatedList(c call) (object, error) {
 			scope = object{kind: []object{}}
 			scopes[place] = scope
 		}
-		scope[kind] = append(scope[kind].([]object), maps.Clone(r.data))
+		scope[kind] = append(scope[kind].([]object), r.data)
 	}
 	return object{"kind": "compute#" + strings.TrimSuffix(kind, "s") + "AggregatedList", "items": scopes}, nil
 }
 
-// find finds the resources of the call's kind below a path that pass its filter.
+// find finds the resources of the call's kind below a path that pass its filter, and copies them.
 func (a *API) find(c call, below string) ([]*resource, error) {
 	terms, err := parseFilter(c.URL.Query().Get("filter"))
 	if err != nil {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -61,9 +63,12 @@ func (a *API) setDiskAutoDelete(c call) (object, error) {
 	}
 	device := c.URL.Query().Get("deviceName")
 	disks, _ := r.data["disks"].([]object)
-	for _, d := range disks {
+	for i, d := range disks {
 		if d["deviceName"] == device {
-			d["autoDelete"] = strings.EqualFold(c.URL.Query().Get("autoDelete"), "true")
+			disks = slices.Clone(disks) // not in place: what was sent of it may still be on its way
+			disks[i] = maps.Clone(d)
+			disks[i]["autoDelete"] = strings.EqualFold(c.URL.Query().Get("autoDelete"), "true")
+			r.data["disks"] = disks
 			return a.finish(c, where), nil
 		}
 	}

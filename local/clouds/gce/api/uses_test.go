@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/workerkit/workerkit/local/clouds"
@@ -98,4 +99,20 @@ func TestDisksThatAreToGo(t *testing.T) {
 	if left := a.Leftovers(); len(left) > 0 {
 		t.Errorf("left over: %v", left)
 	}
+}
+
+// TestDisksAreReadMeanwhile: what one client is being sent another may change.
+func TestDisksAreReadMeanwhile(t *testing.T) {
+	a := api.New(clouds.BuildOptions{})
+	good(t, a, "POST", zone+"instances", fmt.Sprintf(insert, false))
+	var wg sync.WaitGroup
+	for _, path := range []string{"GET " + zone + "instances/vm", "POST " + zone + "instances/vm/setDiskAutoDelete?autoDelete=true&deviceName=persistent-disk-0"} {
+		method, path, _ := strings.Cut(path, " ")
+		wg.Go(func() {
+			for range 200 {
+				good(t, a, method, path, "")
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -1,5 +1,5 @@
 variable "ssh_port" { type = number }
-variable "ssh_username" {}
+variable "aws_ssh_user" {}
 variable "aws_endpoint" {}
 variable "command" { default = "echo provisioned; pwd > where" }
 variable "dir" {}
@@ -13,7 +13,7 @@ source "amazon-ebs" "image" {
   skip_metadata_api_check     = true
   temporary_key_pair_type     = "rsa"
   communicator                = "ssh"
-  ssh_username                = var.ssh_username
+  ssh_username                = var.aws_ssh_user
   ssh_port                    = var.ssh_port
   tags                        = { "workerkit-run" = "r1" }
   run_tags                    = { "workerkit-run" = "r1" }

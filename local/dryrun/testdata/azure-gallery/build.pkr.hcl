@@ -1,5 +1,5 @@
 variable "ssh_port" { type = number }
-variable "ssh_username" {}
+variable "azure_ssh_user" {}
 variable "command" { default = "echo provisioned; pwd > where" }
 variable "dir" {}
 
@@ -30,7 +30,7 @@ source "azure-arm" "image" {
   azure_tags      = { "workerkit-run" = "r1" }
 
   communicator    = "ssh"
-  ssh_username    = var.ssh_username
+  ssh_username    = var.azure_ssh_user
   ssh_port        = var.ssh_port
 }
 

@@ -1,5 +1,5 @@
 variable "ssh_port" { type = number }
-variable "ssh_username" {}
+variable "gcp_ssh_user" {}
 variable "command" { default = "echo provisioned; pwd > where" }
 variable "dir" {}
 
@@ -13,7 +13,7 @@ source "googlecompute" "image" {
   image_labels        = { "workerkit-run" = "r1" }
   labels              = { "workerkit-run" = "r1" }
   communicator        = "ssh"
-  ssh_username        = var.ssh_username
+  ssh_username        = var.gcp_ssh_user
   ssh_port            = var.ssh_port
 }
 

@@ -8,9 +8,15 @@ work=/var/tmp/workerkit
 hygiene=$(cat "$work/linux/hygiene.sh")
 
 # What the definition puts there stays. What is in a folder for passing things is for the build.
-wanted=$(cut -f 5 "$work/image/files.list"; awk -F '\t' '$3 == "no" { print $4 }' "$work/image/downloads")
+wanted=$(cut -f 5 "$work/image/files.list"; cut -f 4 "$work/image/downloads")
 wanted=$(printf '%s\n' "$wanted" | grep -v -e '^/tmp/' -e '^/var/tmp/' | while IFS= read -r path; do if [ -e "$path" ]; then echo "$path"; fi; done)
-is_wanted() { printf '%s\n' "$wanted" | grep -qxF -e "$1"; }
+is_wanted() { # PATH in /etc/generic-worker: itself, or a folder there that it is in
+	while [ "$1" != /etc/generic-worker ]; do
+		if printf '%s\n' "$wanted" | grep -qxF -e "$1"; then return 0; fi
+		set -- "$(dirname "$1")"
+	done
+	return 1
+}
 
 # What would write on: the loggers, and what runs by itself.
 for unit in rsyslog.service syslog.socket unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer; do
@@ -46,10 +52,12 @@ wipe /etc/ssh/ssh_host_*
 if [ ! -L /var/lib/dbus/machine-id ]; then rm -f /var/lib/dbus/machine-id; fi
 wipe /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed
 wipe /etc/ssl/private/ssl-cert-snakeoil.key
-for path in /etc/generic-worker/*; do
-	if is_wanted "$path"; then continue; fi
-	if [ -d "$path" ]; then wipe_folder "$path"; else wipe "$path"; fi
-done
+if [ -d /etc/generic-worker ]; then
+	find /etc/generic-worker ! -type d | while IFS= read -r path; do
+		if ! is_wanted "$path"; then wipe "$path"; fi
+	done
+	find /etc/generic-worker -mindepth 1 -type d -empty -delete
+fi
 empty /var/lib/start-worker
 empty /var/lib/generic-worker
 rm -f /etc/udev/rules.d/70-persistent-net.rules

@@ -27,13 +27,14 @@ trap { [Console]::Error.WriteLine("provision: step $step has failed: $_"); exit 
 Start-Step 'downloads'
 foreach ($line in Read-List 'downloads') {
     $sum, $mode, $unpack, $path, $url = $line -split "`t"
-    $got = Join-Path $env:TEMP ([IO.Path]::GetFileName(([uri]$url).LocalPath))
+    $shown = $url -replace '[?#].*', '' # what is behind may be a signature
+    $got = Join-Path $env:TEMP 'workerkit-download'
     Invoke-WebRequest -UseBasicParsing -Uri $url -OutFile $got
     $have = (Get-FileHash -Algorithm SHA256 $got).Hash.ToLowerInvariant()
-    if ($have -ne $sum) { throw "downloads: ${url}: its sha256 is $have, and should be $sum" }
+    if ($have -ne $sum) { throw "downloads: ${shown}: its sha256 is $have, and should be $sum" }
     if ($unpack -eq 'yes') {
         New-Item -ItemType Directory -Force $path | Out-Null
-        Invoke-Checked "unpack $url" { tar.exe -x -f $got -C $path }
+        Invoke-Checked "unpack $shown" { tar.exe -x -f $got -C $path }
     } else {
         New-Item -ItemType Directory -Force (Split-Path $path) | Out-Null
         Copy-Item -Force $got $path

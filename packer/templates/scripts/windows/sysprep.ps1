@@ -4,10 +4,13 @@ $ErrorActionPreference = 'Stop'
 Write-Output '==> step clean'
 
 Remove-Item -Recurse -Force 'C:\Windows\Temp\workerkit', 'C:\ProgramData\generic-worker\*' -ErrorAction SilentlyContinue
-Remove-Item -Force (Get-PSReadLineOption -ErrorAction SilentlyContinue).HistorySavePath -ErrorAction SilentlyContinue
+Remove-Item -Force 'C:\Users\*\AppData\Roaming\Microsoft\Windows\PowerShell\PSReadLine\*_history.txt' -ErrorAction SilentlyContinue
 Get-ChildItem 'C:\Users\*\.ssh', 'C:\Users\*\.aws', 'C:\Users\*\.azure', 'C:\ProgramData\ssh\ssh_host_*' -ErrorAction SilentlyContinue |
     Remove-Item -Recurse -Force
-wevtutil.exe el | ForEach-Object { wevtutil.exe cl "$_" 2>$null }
+& { # some logs cannot be emptied, and 'Stop' would end this script for what wevtutil says of it
+    $ErrorActionPreference = 'Continue'
+    wevtutil.exe el | ForEach-Object { wevtutil.exe cl "$_" 2>$null }
+}
 
 switch ($env:TARGET) {
     'amazon-ebs' {
