@@ -30,27 +30,33 @@ type world struct {
 	askedAt   []time.Time
 	down      error
 	running   int
-	most      int // ran at once
-	remaining int
+	most      int   // ran at once
+	slots     []int // as runs got them
+	lost      int   // claims, perhaps
 	done      []taskrun.Outcome
 	changed   [][]string
 	terminate bool
 	asks      int
 	sweeping  time.Duration
-	room      error
+	room      int // for so many tasks at a time
+	garbage   int // collections that free something
+	collects  int
 	quiet     int
 	cleanFor  time.Duration
 	panics    bool
 }
 
 func newWorld(capacity int) *world {
-	w := &world{remaining: math.MaxInt}
+	w := &world{room: math.MaxInt}
 	w.deps = &worker.Deps{
 		Logger: slog.New(slog.DiscardHandler), Capacity: capacity,
-		Remaining: func() int { return locked(w, func() int { return w.remaining }) },
-		Claim:     w.claim, NewRun: w.newRun,
-		Sweep:    func() { time.Sleep(w.sweeping) },
-		Room:     func() error { return locked(w, func() error { return w.room }) },
+		Tasks: math.MaxInt, Claim: w.claim, NewRun: w.newRun,
+		MayBeLost: func(error) { locked(w, func() int { w.lost++; return 0 }) },
+		Sweep:     func() { time.Sleep(w.sweeping) },
+		Room: func(tasks int) (int, error) {
+			return locked(w, func() int { return min(tasks, w.room) }), errors.New("full")
+		},
+		Collect:  w.collect,
 		Changed:  func(ids []string) { w.changed = append(w.changed, ids) },
 		Resolved: w.resolved,
 		Quiet:    func() { locked(w, func() int { w.quiet++; return 0 }) },
@@ -102,7 +108,22 @@ type run struct {
 	abort   context.CancelCauseFunc
 }
 
-func (w *world) newRun(c tc.Claim) worker.Run {
+// collect makes space for one task if there is garbage; it takes a minute.
+func (w *world) collect(context.Context) bool {
+	time.Sleep(time.Minute)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.collects++
+	if w.garbage == 0 {
+		return false
+	}
+	w.garbage--
+	w.room++
+	return true
+}
+
+func (w *world) newRun(c tc.Claim, slot int) worker.Run {
+	w.slots = append(w.slots, slot)
 	r := &run{world: w, id: c.TaskID}
 	r.aborted, r.abort = context.WithCancelCause(context.Background())
 	return r
@@ -143,9 +164,6 @@ func (w *world) resolved(_ tc.Claim, o taskrun.Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done = append(w.done, o)
-	if w.remaining != math.MaxInt {
-		w.remaining--
-	}
 }
 
 // expect runs the loop to its end and compares the end and its time. after are things that
@@ -173,12 +191,14 @@ func (w *world) outcomes() map[task.Resolution]int {
 	return all
 }
 
-func drain(finish bool) func(*worker.Worker) { return func(w *worker.Worker) { w.Drain(finish) } }
+func drain(finish bool) func(*worker.Worker) {
+	return func(w *worker.Worker) { w.Drain(finish, time.Time{}) }
+}
 
 func TestSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(3)
-		w.remaining = 7
+		w.deps.Tasks = 7
 		for range 20 {
 			w.tasks = append(w.tasks, time.Minute)
 		}
@@ -232,7 +252,7 @@ func TestDrainBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		loop := worker.New(*w.deps)
-		loop.Drain(true)
+		loop.Drain(true, time.Time{})
 		if end := loop.Run(t.Context()); end != worker.EndDrained || len(w.asked) > 0 {
 			t.Errorf("ended as %v after %d claims", end, len(w.asked))
 		}
@@ -263,16 +283,34 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestIdleWithManager: worker-manager lets the idle worker stay until it says otherwise.
+// TestIdleWithManager: worker-manager is asked the moment that the worker has been idle for long
+// enough, while it goes on to look for tasks; it ends with the poll that is in flight then.
 func TestIdleWithManager(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(1)
+		w, begin := newWorld(1), time.Now()
 		w.deps.Idle = 50 * time.Second
-		w.deps.Terminate = w.answer
-		w.expect(t, worker.EndTerminated, 4*time.Minute, 5*time.Minute, map[time.Duration]func(*worker.Worker){
-			4*time.Minute + 10*time.Second: func(*worker.Worker) { locked(w, func() int { w.terminate = true; return 0 }) },
-		})
-		if w.asks > 25 {
+		w.deps.Terminate = func(ctx context.Context) bool {
+			time.Sleep(5 * time.Second)
+			return w.answer(ctx) || time.Since(begin) == 55*time.Second
+		}
+		w.expect(t, worker.EndIdle, 3*longPoll, 3*longPoll+time.Second, nil)
+		if w.asks != 4 {
+			t.Errorf("asked %d times", w.asks)
+		}
+	})
+}
+
+// TestIdleMayStay: worker-manager lets the idle worker stay until it says otherwise.
+func TestIdleMayStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, begin := newWorld(1), time.Now()
+		w.deps.Idle = 50 * time.Second
+		w.deps.Terminate = func(ctx context.Context) bool { return w.answer(ctx) || time.Since(begin) > 4*time.Minute }
+		end := worker.New(*w.deps).Run(t.Context())
+		if took := time.Since(begin); end != worker.EndIdle && end != worker.EndTerminated || took < 4*time.Minute || took > 5*time.Minute {
+			t.Errorf("ended as %v after %v", end, took)
+		}
+		if w.asks > 16 {
 			t.Errorf("asked %d times in five minutes", w.asks)
 		}
 	})
@@ -325,19 +363,65 @@ func TestQueueIsDown(t *testing.T) {
 	})
 }
 
-// TestRoom: a worker without space waits for what may free some, and ends when nothing can.
+// TestRoom: a worker without space deletes things, waits for what may free some, and ends when
+// nothing can.
 func TestRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(1)
-		w.room = errors.New("full")
-		w.expect(t, worker.EndNoRoom, 0, time.Second, nil)
-
-		w = newWorld(1)
-		w.room, w.sweeping = errors.New("full"), time.Minute
-		w.remaining, w.tasks = 1, []time.Duration{time.Second}
-		w.expect(t, worker.EndEnough, 30*time.Second, time.Minute+time.Second, map[time.Duration]func(*worker.Worker){
-			25 * time.Second: func(*worker.Worker) { locked(w, func() int { w.room = nil; return 0 }) },
+	for name, c := range map[string]struct {
+		room, garbage int
+		sweeping      time.Duration
+		end           worker.End
+		after         time.Duration
+		collects      int
+	}{
+		"nothing to delete":    {0, 0, 0, worker.EndNoRoom, time.Minute, 1},
+		"enough to delete":     {0, 1, 0, worker.EndEnough, time.Minute + time.Second, 1},
+		"too little to delete": {-1, 1, 0, worker.EndNoRoom, 2 * time.Minute, 2},
+		"more to delete":       {-1, 2, 0, worker.EndEnough, 2*time.Minute + time.Second, 2},
+		"a sweep to wait for":  {0, 0, 3 * time.Minute, worker.EndNoRoom, 4 * time.Minute, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(1)
+				w.room, w.garbage, w.sweeping = c.room, c.garbage, c.sweeping
+				w.deps.Tasks, w.tasks = 1, []time.Duration{time.Second}
+				w.expect(t, c.end, c.after, c.after+2*time.Second, nil)
+				if w.collects != c.collects {
+					t.Errorf("%d collections, want %d", w.collects, c.collects)
+				}
+			})
 		})
+	}
+}
+
+// TestRoomForSome: no more tasks are claimed than there is space for, and a task that ends makes
+// space for the next.
+func TestRoomForSome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4)
+		w.room, w.deps.Tasks = 2, 3
+		w.tasks = []time.Duration{time.Hour, time.Hour, time.Second}
+		w.expect(t, worker.EndEnough, time.Hour, time.Hour+time.Second, nil)
+		if w.asked[0] != 2 || w.asked[1] != 1 {
+			t.Errorf("asked for %v", w.asked)
+		}
+
+		w = newWorld(2)
+		w.room, w.deps.Tasks = 1, 2
+		w.tasks = []time.Duration{time.Hour}
+		w.expect(t, worker.EndEnough, time.Hour, time.Hour+time.Minute, map[time.Duration]func(*worker.Worker){
+			10 * time.Second: func(*worker.Worker) {
+				locked(w, func() int { w.room = 0; return 0 })
+			},
+			30 * time.Minute: func(*worker.Worker) {
+				locked(w, func() int { w.tasks = append(w.tasks, time.Second); return 0 })
+			},
+			time.Hour - time.Second: func(*worker.Worker) {
+				locked(w, func() int { w.room = 1; return 0 })
+			},
+		})
+		if w.collects == 0 {
+			t.Error("nothing was collected")
+		}
 	})
 }
 
@@ -346,7 +430,7 @@ func TestRoom(t *testing.T) {
 func TestCleaningHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
-		w.cleanFor, w.remaining = time.Hour, 2
+		w.cleanFor, w.deps.Tasks = time.Hour, 2
 		w.tasks = []time.Duration{time.Minute, time.Minute}
 		w.expect(t, worker.EndEnough, time.Hour+2*time.Minute, time.Hour+2*time.Minute+time.Second, nil)
 	})
@@ -355,7 +439,7 @@ func TestCleaningHoldsNobodyUp(t *testing.T) {
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
-		w.panics, w.remaining, w.tasks = true, 2, []time.Duration{time.Second, time.Second}
+		w.panics, w.deps.Tasks, w.tasks = true, 2, []time.Duration{time.Second, time.Second}
 		w.expect(t, worker.EndEnough, 0, time.Second, nil)
 		for _, o := range w.done {
 			if o.Resolution == task.Completed || o.Err == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/taskcluster/slugid-go/slugid"
 
+	"github.com/workerkit/workerkit/internal/accounts/accountstest"
 	"github.com/workerkit/workerkit/local/session"
 	"github.com/workerkit/workerkit/local/tasks"
 )
@@ -24,26 +26,36 @@ const Pool = "bench/worker"
 // Stand is where programs are measured: a session whose services record every call.
 type Stand struct {
 	*session.Session
+	Engine string // of the workers
 
 	calls    string
 	machines int
 }
 
 // Main runs a benchmark on a stand of its own, with its flags, until it is done or a signal
-// comes; everything is stopped and removed afterwards.
-func Main(bench func(ctx context.Context, s *Stand) error) {
+// comes; everything is stopped and removed afterwards. serve are further arguments of
+// taskcluster-local serve.
+func Main(bench func(ctx context.Context, s *Stand) error, serve ...string) {
 	bin := flag.String("bin", "bin", "the `folder` with the programs")
 	delay := flag.Duration("delay", 8*time.Millisecond, "how `long` every reply is held back")
+	engine := flag.String("engine", insecure, "the `engine` of the workers: insecure, or multiuser, which needs root and runs everything in namespaces of its own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := onStand(ctx, *bin, *delay, bench)
+	var err error
+	if *engine == multiuser && !accountstest.Entered() {
+		err = again(*bin)
+	} else {
+		s := &Stand{Engine: *engine}
+		err = s.run(ctx, *bin, append([]string{"--delay", delay.String()}, serve...), bench)
+	}
 	stop()
 	if err != nil {
 		Exit(err)
 	}
 }
 
-func onStand(ctx context.Context, bin string, delay time.Duration, bench func(context.Context, *Stand) error) (err error) {
+// run sets the stand up, runs a benchmark on it, and takes it down.
+func (s *Stand) run(ctx context.Context, bin string, serve []string, bench func(context.Context, *Stand) error) (err error) {
 	bin, err = filepath.Abs(bin)
 	if err != nil {
 		return err
@@ -57,23 +69,40 @@ func onStand(ctx context.Context, bin string, delay time.Duration, bench func(co
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s := &Stand{calls: filepath.Join(dir, "calls")}
-	s.Session, err = session.Open(ctx, programs, dir, "--delay", delay.String(), "--calls", s.calls,
-		"--machines", "--start-worker", programs.StartWorker, "--generic-worker", programs.GenericWorker)
+	s.calls = filepath.Join(dir, "calls")
+	s.Session, err = session.Open(ctx, programs, dir, append([]string{"--calls", s.calls,
+		"--machines", "--start-worker", programs.StartWorker, "--generic-worker", programs.GenericWorker}, serve...)...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.AddPool(ctx, Pool, map[string]any{"requiredDiskSpaceMegabytes": 100}); err != nil {
+	if err := s.NewPool(ctx, Pool); err != nil {
 		return err
 	}
 	return bench(ctx, s)
 }
 
-// Machine boots a further machine.
+// NewPool makes a further pool of static machines.
+func (s *Stand) NewPool(ctx context.Context, pool string) error {
+	return s.AddPool(ctx, pool, map[string]any{"requiredDiskSpaceMegabytes": 100})
+}
+
+// Machine boots a further machine of Pool.
 func (s *Stand) Machine(ctx context.Context) (*session.Machine, error) {
+	return s.MachineIn(ctx, Pool, 1, nil)
+}
+
+// MachineIn boots a further machine of a pool, whose worker runs so many tasks at the same time and
+// has these keys of workerkit.
+func (s *Stand) MachineIn(ctx context.Context, pool string, capacity int, workerkit map[string]any) (*session.Machine, error) {
 	s.machines++
-	return s.Boot(ctx, session.Spec{Pool: Pool, Group: "bench", ID: fmt.Sprintf("machine-%d", s.machines)})
+	keys := map[string]any{"engine": s.Engine}
+	maps.Copy(keys, workerkit)
+	config := map[string]any{"capacity": capacity, "workerkit": keys}
+	if s.Engine == multiuser {
+		config["headlessTasks"], config["tasksDir"] = true, "/home"
+	}
+	return s.Boot(ctx, session.Spec{Pool: pool, Group: "bench", ID: fmt.Sprintf("machine-%d", s.machines), Config: config})
 }
 
 // Task creates a task of Pool that runs the commands.

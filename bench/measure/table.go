@@ -22,6 +22,18 @@ func Spread[T cmp.Ordered](what string, values []T, show func(T) string) {
 	Row(what, at(50), fmt.Sprintf("%s to %s, n=%d", at(10), at(90), len(sorted)))
 }
 
+// Target prints a row with the median of values, their 95th percentile, and what the median is
+// meant to be.
+func Target[T cmp.Ordered](what string, values []T, target string, show func(T) string) {
+	sorted := slices.Sorted(slices.Values(values))
+	if len(sorted) == 0 {
+		Row(what, "-", "nothing measured")
+		return
+	}
+	at := func(percent int) string { return show(sorted[(len(sorted)-1)*percent/100]) }
+	Row(what, at(50), fmt.Sprintf("p95 %s, n=%d; target %s", at(95), len(sorted), target))
+}
+
 // Percentile prints a row with one percentile of values.
 func Percentile[T cmp.Ordered](what string, values []T, percent int, show func(T) string) {
 	sorted := slices.Sorted(slices.Values(values))
@@ -30,17 +42,24 @@ func Percentile[T cmp.Ordered](what string, values []T, percent int, show func(T
 	}
 }
 
-// Spans prints the three rows of spans.
-func Spans(what string, spans []Span) {
+// Spans prints the three rows of spans, with what their own time is meant to be, "" for nothing.
+func Spans(what string, spans []Span, target string) {
 	var wall, own []time.Duration
 	var calls []int
 	for _, s := range spans {
 		wall, own, calls = append(wall, s.Wall), append(own, s.Own), append(calls, s.Calls)
 	}
 	Spread(what+": wall", wall, Milliseconds)
-	Spread(what+": own (no call in flight)", own, Milliseconds)
-	Spread(what+": calls", calls, func(n int) string { return fmt.Sprint(n) })
+	if target == "" {
+		Spread(what+": own (no call in flight)", own, Milliseconds)
+	} else {
+		Target(what+": own (no call in flight)", own, target, Milliseconds)
+	}
+	Spread(what+": calls", calls, Number)
 }
+
+// Number shows a number.
+func Number(n int) string { return fmt.Sprint(n) }
 
 // Milliseconds shows a duration.
 func Milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }

@@ -18,16 +18,20 @@ import (
 // checkConfig is the command "check": it reads a configuration as run would, and says
 // what is wrong with it. What a runner adds to it at each start may be missing.
 func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
-	path := flags.String("config", "generic-worker.config", "")
-	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
-		if err == nil {
-			fmt.Fprint(stderr, usage)
-		}
+	path := flags.String("config", defaultConfig, "")
+	if !parse(flags, args[2:], stderr) {
 		return exitUsage
 	}
-	c, note, err := loadCompleted(*path)
-	if note != "" {
-		fmt.Fprintln(stderr, "warning:", note)
+	c, warnings, err := loadCompleted(*path)
+	if err == nil {
+		var more []string
+		if more, err = fit(&c, args[0]); err != nil {
+			err = fmt.Errorf("%s: %w", *path, err)
+		}
+		warnings = append(warnings, more...)
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(stderr, "warning:", warning)
 	}
 	if err == nil {
 		if _, err = (parts{config: &c, logger: slog.New(slog.DiscardHandler)}).engine(); err != nil {
@@ -49,15 +53,18 @@ func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) i
 
 // loadCompleted loads the configuration at path with what only a runner knows filled in where
 // it is missing.
-func loadCompleted(path string) (c config.Config, note string, err error) {
+func loadCompleted(path string) (c config.Config, warnings []string, err error) {
 	data, note, err := private.Read(path)
 	if err != nil {
-		return c, "", fmt.Errorf("%w: %w", config.ErrUnreadable, err)
+		return c, nil, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
+	}
+	if note != "" {
+		warnings = append(warnings, note)
 	}
 	var top map[string]json.RawMessage
 	if json.Unmarshal(data, &top) != nil || top == nil {
 		c, _, err = config.Load(path) // which says what is wrong
-		return c, note, err
+		return c, warnings, err
 	}
 	for key, value := range map[string]string{
 		"rootURL": "https://taskcluster.example.com", "provisionerId": "checked", "workerType": "checked",
@@ -69,7 +76,7 @@ func loadCompleted(path string) (c config.Config, note string, err error) {
 	}
 	dir, err := os.MkdirTemp("", "generic-worker")
 	if err != nil {
-		return c, note, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
+		return c, warnings, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	copied := filepath.Join(dir, "config.json")
@@ -77,12 +84,13 @@ func loadCompleted(path string) (c config.Config, note string, err error) {
 		err = private.WriteFast(copied, data)
 	}
 	if err != nil {
-		return c, note, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
+		return c, warnings, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
 	}
-	if c, _, err = config.Load(copied); err != nil {
+	c, more, err := config.Load(copied)
+	if err != nil {
 		err = named{err, strings.ReplaceAll(err.Error(), copied, path)}
 	}
-	return c, note, err
+	return c, append(warnings, more...), err
 }
 
 // named is an error that names the file that was asked for.

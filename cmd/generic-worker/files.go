@@ -15,7 +15,6 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/version"
 	"github.com/workerkit/workerkit/worker/engines/insecure"
-	"github.com/workerkit/workerkit/worker/taskrun"
 )
 
 // header is how each task's log begins.
@@ -91,28 +90,6 @@ func publish(path string, value any) (err error) {
 	return nil
 }
 
-// sweep returns what removes the directories of tasks of a worker that ended without cleaning up.
-// Which they are is known before the first task makes its own.
-func (p *program) sweep(tasksDir string) func() {
-	if !p.config.CleanUpTaskDirs {
-		return func() {}
-	}
-	left, err := os.ReadDir(tasksDir)
-	if err != nil {
-		p.logger.Warn("old task directories cannot be found", "error", err)
-	}
-	return func() {
-		for _, entry := range left {
-			if !taskrun.IsDir(entry.Name()) {
-				continue
-			}
-			if err := taskrun.RemoveDir(filepath.Join(tasksDir, entry.Name())); err != nil {
-				p.logger.Warn("an old task directory is left", "error", err)
-			}
-		}
-	}
-}
-
 // introduce says in the log what this worker is, without its secrets.
 func (p *program) introduce() {
 	public := *p.config
@@ -121,7 +98,7 @@ func (p *program) introduce() {
 	if err != nil {
 		p.logger.Warn("the configuration cannot be shown", "error", err)
 	}
-	p.logger.Info("starting", "version", versionText(), "config", string(text))
+	p.logger.Info("starting", "version", versionText(p.engine.Name()), "config", string(text))
 	if p.engine.Name() == insecure.Name {
 		p.logger.Info("the engine insecure runs tasks as this worker's own user: they can read all that it can")
 	}

@@ -37,7 +37,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "generic-worker.exe") // the ending matters on Windows only
+	// The name chooses the engine: by any other, root's tests would make accounts on this machine. The
+	// ending matters on Windows only.
+	path := filepath.Join(dir, "generic-worker-insecure.exe")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return string(out), err
@@ -70,6 +72,11 @@ func newMachine(t *testing.T, config map[string]any, options ...localtest.Option
 		"ed25519SigningKeyLocation": "key", "requiredDiskSpaceMegabytes": 1,
 	}}
 	maps.Copy(m.config, config)
+	own := map[string]any{"engine": "insecure"} // whoever runs the tests
+	if given, ok := m.config["workerkit"].(map[string]any); ok {
+		maps.Copy(own, given)
+	}
+	m.config["workerkit"] = own
 	if err := os.Mkdir(filepath.Join(m.dir, "tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -2,27 +2,25 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
-	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/version"
-	"github.com/workerkit/workerkit/worker/config"
-	"github.com/workerkit/workerkit/worker/engines/insecure"
 )
+
+// defaultConfig is where the configuration is looked for when the command line does not say.
+const defaultConfig = "generic-worker.config"
 
 const usage = `Usage:
   generic-worker run [--config FILE] [--with-worker-runner] [--worker-runner-protocol-pipe PIPE]
+                     [--configure-for-aws]
   generic-worker check [--config FILE]
   generic-worker show-payload-schema
   generic-worker new-ed25519-keypair --file FILE
+  generic-worker new-openpgp-keypair --file FILE
+  generic-worker install service [--nssm EXE] [--service-name NAME] [--config FILE]
   generic-worker status
   generic-worker --version | --short-version | --help
 
@@ -35,21 +33,31 @@ const (
 	exitEnough        = 0
 	exitUsage         = 1
 	exitUnreadable    = 64 // the configuration could not be loaded
+	exitService       = 65 // the service could not be installed
+	exitOpenPGP       = 66 // of release 11
+	exitReboot        = 67 // the next task's user must log in
 	exitIdle          = 68
 	exitInternal      = 69
 	exitTerminated    = 70 // worker-manager said so
 	exitInterrupted   = 71
 	exitDrained       = 72
 	exitInvalid       = 73 // the configuration is not valid
+	exitWinsta        = 74 // no access to the window station
 	exitKeyPair       = 75
+	exitCopy          = 76
+	exitExposed       = 77 // the configuration can be read by others, and that cannot be changed
 	exitProtocolPipe  = 78
+	exitCreateFile    = 79
+	exitCreateDir     = 80
+	exitUnarchive     = 81
+	exitLaunchAgent   = 83
 	exitStatusUnknown = 84
 )
 
-func main() { os.Exit(command(os.Args, os.Stdout, os.Stderr, powerOff)) }
+func main() { os.Exit(command(os.Args, os.Stdout, os.Stderr, power{off: powerOff, reboot: reboot})) }
 
-// command is main without the process: it returns the exit code. off shuts the machine down.
-func command(args []string, stdout, stderr io.Writer, off func(why string) error) int {
+// command is main without the process: it returns the exit code.
+func command(args []string, stdout, stderr io.Writer, machine power) int {
 	if len(args) < 2 {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
@@ -59,7 +67,7 @@ func command(args []string, stdout, stderr io.Writer, off func(why string) error
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	switch args[1] {
 	case "--version":
-		fmt.Fprintln(stdout, versionText())
+		fmt.Fprintln(stdout, versionText(chooseEngine("", args[0], privileged())))
 		return 0
 	case "--short-version":
 		fmt.Fprintln(stdout, version.String())
@@ -68,97 +76,43 @@ func command(args []string, stdout, stderr io.Writer, off func(why string) error
 		fmt.Fprint(stdout, usage)
 		return 0
 	case "run":
-		return runCommand(flags, args, stdout, stderr, off)
+		return runCommand(flags, args, stdout, stderr, machine)
 	case "check":
-		return checkConfig(flags, args[2:], stdout, stderr)
+		return checkConfig(flags, args, stdout, stderr)
 	case "show-payload-schema":
 		return showSchema(stdout, stderr)
-	case "new-ed25519-keypair":
-		return newKeyPair(flags, args[2:], stdout, stderr)
 	case "status":
 		return showStatus(stdout, stderr)
+	}
+	for _, v := range verbs() {
+		if v.name == args[1] {
+			return v.run(flags, args[2:], stdout, stderr)
+		}
 	}
 	fmt.Fprintf(stderr, "generic-worker: there is no command %s\n%s", args[1], usage)
 	return exitUsage
 }
 
-func versionText() string {
-	text := fmt.Sprintf("generic-worker (%s engine) %s %s", insecure.Name, version.String(), version.Name)
+// versionText is what --version says: the public runner reads the engine from it.
+func versionText(engine string) string {
+	text := fmt.Sprintf("generic-worker (%s engine) %s %s", engine, version.String(), version.Name)
 	if revision := version.Revision(); revision != "" {
 		text += " [ revision: " + revision + " ]"
 	}
 	return text
 }
 
-func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, off func(why string) error) int {
-	var o options
-	flags.StringVar(&o.config, "config", "generic-worker.config", "")
+func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, machine power) int {
+	o := options{program: args[0]}
+	flags.StringVar(&o.config, "config", defaultConfig, "")
 	flags.BoolVar(&o.withRunner, "with-worker-runner", false, "")
 	flags.StringVar(&o.pipe, "worker-runner-protocol-pipe", "", "")
-	if err := flags.Parse(args[2:]); err != nil || flags.NArg() > 0 {
-		if err == nil {
-			fmt.Fprint(stderr, usage)
-		}
+	aws := flags.Bool("configure-for-aws", false, "")
+	if !parse(flags, args[2:], stderr) {
 		return exitUsage
 	}
-	return run(o, stdout, stderr, off)
-}
-
-func showSchema(stdout, stderr io.Writer) int {
-	defaults := config.Defaults()
-	p := parts{config: &defaults}
-	schema, err := p.schema()
-	if err == nil {
-		var text []byte
-		if text, err = schema.JSON(); err == nil {
-			fmt.Fprintln(stdout, string(text))
-			return 0
-		}
+	if *aws && !o.withRunner {
+		return runOnAWS(o.config, stderr)
 	}
-	fmt.Fprintln(stderr, "generic-worker:", err)
-	return exitInternal
-}
-
-// newKeyPair writes the seed of a new key to a file and prints the public key.
-func newKeyPair(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
-	file := flags.String("file", "", "")
-	if err := flags.Parse(args); err != nil || *file == "" {
-		if err == nil {
-			fmt.Fprint(stderr, usage)
-		}
-		return exitUsage
-	}
-	public, key, err := ed25519.GenerateKey(nil)
-	if err == nil {
-		err = private.Write(*file, []byte(base64.StdEncoding.EncodeToString(key.Seed())))
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "generic-worker: make a key pair:", err)
-		return exitKeyPair
-	}
-	fmt.Fprint(stdout, base64.StdEncoding.EncodeToString(public))
-	return 0
-}
-
-// status is what the status file says. It exists while tasks run.
-type status struct {
-	CurrentTaskIDs []string `json:"currentTaskIds"`
-}
-
-func statusFile() string { return filepath.Join(os.TempDir(), "worker-status.json") }
-
-func showStatus(stdout, stderr io.Writer) int {
-	s := status{CurrentTaskIDs: []string{}}
-	data, err := os.ReadFile(statusFile())
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		fmt.Fprintln(stderr, "generic-worker: read the status:", err)
-		return exitStatusUnknown
-	}
-	if err := json.NewEncoder(stdout).Encode(s); err != nil {
-		return exitStatusUnknown
-	}
-	return 0
+	return run(o, stdout, stderr, machine)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/hostfacts"
 	"github.com/workerkit/workerkit/worker/config"
 )
 
@@ -11,6 +12,13 @@ import (
 type metrics struct {
 	config *config.Config
 	line   func(string)
+}
+
+// boot says when the machine booted, where that can be told.
+func (m metrics) boot() {
+	if at, err := hostfacts.BootTime(); err == nil {
+		m.event("instanceBoot", at, "", 0)
+	}
 }
 
 // event writes one line; taskID is "" for an event of the worker itself.

@@ -8,15 +8,14 @@ import (
 	"os"
 	"time"
 
-	"github.com/workerkit/workerkit/internal/artifact"
 	"github.com/workerkit/workerkit/internal/expose"
 	"github.com/workerkit/workerkit/internal/proc"
-	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/engines/insecure"
 	"github.com/workerkit/workerkit/worker/engines/mock"
+	"github.com/workerkit/workerkit/worker/engines/multiuser"
 	"github.com/workerkit/workerkit/worker/payload"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/artifacts"
@@ -34,27 +33,33 @@ type parts struct {
 	client *tc.Client
 	http   *http.Client
 	logger *slog.Logger
+	trees  *proc.Trees // nil where nothing is started
 }
 
 // engine makes the engine that the configuration names.
 func (p parts) engine() (engines.Engine, error) {
 	switch name := p.config.Workerkit.Engine; name {
 	case "", insecure.Name:
-		return insecure.New(proc.New(p.logger), os.Environ(), proc.Limits{}), nil
+		return insecure.New(p.trees, os.Environ(), p.limits()), nil
+	case multiuser.Name:
+		return p.multiuser()
 	case mock.Name:
 		return mock.New(), nil
 	default:
-		return nil, fmt.Errorf("%w: workerkit.engine: there is no engine %q; there are %s and %s", config.ErrInvalid, name, insecure.Name, mock.Name)
+		return nil, fmt.Errorf("%w: workerkit.engine: there is no engine %q; there are %s, %s and %s", config.ErrInvalid, name, insecure.Name, multiuser.Name, mock.Name)
 	}
+}
+
+// limits are of each task.
+func (p parts) limits() proc.Limits {
+	l := p.config.Workerkit.TaskLimits
+	return proc.Limits{Memory: uint64(l.MemoryMegabytes) << 20, Processes: uint64(l.Processes), CPUWeight: uint64(l.CPUWeight)}
 }
 
 // plugins lists the plugins in their order.
 func (p parts) plugins() ([]plugins.Plugin, func() error) {
 	c := p.config
-	uploader := &artifact.Uploader{HTTP: p.http, Policy: retry.API(), Now: time.Now}
-	if c.CreateObjectArtifacts {
-		uploader.Objects = p.client.Objects()
-	}
+	uploader := p.uploader()
 	live := livelog.New(livelog.Config{
 		Disabled: !c.EnableLiveLog,
 		Exposer:  expose.Local{PublicIP: c.PublicIP, Port: c.LivelogExposePort, Logger: p.logger},

@@ -8,10 +8,15 @@ import (
 	"os/exec"
 )
 
-// powerOff shuts the machine down. It is the only place that can. The command is looked up on
-// PATH, where an emulated machine has a stand-in.
-func powerOff(why string) error {
-	command := []string{"shutdown", "-h", "now", why}
+// powerOff shuts the machine down. It and reboot are the only places that can. The command is
+// looked up on PATH, where an emulated machine has a stand-in.
+func powerOff(why string) error { return shutdown("-h", why) }
+
+// reboot starts the machine again.
+func reboot(why string) error { return shutdown("-r", why) }
+
+func shutdown(how, why string) error {
+	command := []string{"shutdown", how, "now", why}
 	if os.Geteuid() != 0 {
 		command = append([]string{"sudo"}, command...)
 	}

@@ -5,9 +5,14 @@ import (
 	"os/exec"
 )
 
-// powerOff shuts the machine down. It is the only place that can.
-func powerOff(why string) error {
-	if out, err := exec.Command(`C:\Windows\System32\shutdown.exe`, "/s", "/t", "3", "/c", why).CombinedOutput(); err != nil {
+// powerOff shuts the machine down. It and reboot are the only places that can.
+func powerOff(why string) error { return shutdown("/s", why) }
+
+// reboot starts the machine again.
+func reboot(why string) error { return shutdown("/r", why) }
+
+func shutdown(how, why string) error {
+	if out, err := exec.Command(`C:\Windows\System32\shutdown.exe`, how, "/t", "3", "/c", why).CombinedOutput(); err != nil {
 		return fmt.Errorf("shut the machine down: %w: %s", err, out)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -31,12 +30,13 @@ type program struct {
 	sink        *sink
 	credentials atomic.Pointer[tc.Credentials]
 	runner      *runner // nil without one
-	powerOff    func(why string) error
+	power       power
 	client      *tc.Client
 	engine      engines.Engine
 	worker      *worker.Worker
 	metrics     metrics
 	firstSignal atomic.Pointer[os.Signal]
+	unswept     []string // directories of tasks that are being handed back, by name
 }
 
 func (p *program) source() tc.Credentials { return *p.credentials.Load() }
@@ -50,7 +50,7 @@ func (p *program) run() (int, error) {
 	c := p.config
 	http := tc.NewHTTP()
 	p.client = tc.New(c.RootURL, http, retry.API())
-	made := parts{config: c, client: p.client, http: http, logger: p.logger}
+	made := parts{config: c, client: p.client, http: http, logger: p.logger, trees: p.trees()}
 	var err error
 	if p.engine, err = made.engine(); err != nil {
 		return exitInvalid, err
@@ -87,45 +87,33 @@ func (p *program) run() (int, error) {
 	runs := taskrun.Deps{
 		Client: p.client, Engine: p.engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
 		TasksDir: tasksDir, Header: p.header(), Grace: time.Duration(c.Workerkit.KillGraceSecs) * time.Second, CleanUp: c.CleanUpTaskDirs,
-		Started: func(id string, run int64) { p.metrics.event("taskStart", time.Now(), id, run) },
+		StuckAfter: time.Duration(c.Workerkit.StuckAfterSecs) * time.Second,
+		Started:    func(id string, run int64) { p.metrics.event("taskStart", time.Now(), id, run) },
 	}
-	p.worker = worker.New(p.deps(runs, count, tasksDir))
+	stopRecovery := p.recover(made, &runs)
+	defer stopRecovery()
+	stopWatch := p.watch(&runs)
+	defer stopWatch()
+	loop := p.loop(runs, count)
+	shut, code, err := p.open()
+	if shut == nil {
+		return code, err
+	}
+	if p.oneTask() {
+		loop.Tasks = min(loop.Tasks, 1)
+	}
+	p.worker = worker.New(loop)
 	stop := p.listen()
 	defer stop()
 	p.introduce()
+	p.metrics.boot()
 	p.metrics.event("workerReady", time.Now(), "", 0)
-	return p.exit(p.worker.Run(context.Background()))
-}
-
-func (p *program) deps(runs taskrun.Deps, count *counter, tasksDir string) worker.Deps {
-	c := p.config
-	work := p.client.Work(p.source, p.name())
-	d := worker.Deps{
-		Logger: p.logger, Capacity: int(c.Capacity), Idle: time.Duration(c.IdleTimeoutSecs) * time.Second,
-		Remaining: count.remaining,
-		Claim:     work.Claim,
-		NewRun: func(claim tc.Claim) worker.Run {
-			p.metrics.event("taskQueued", claim.Scheduled, claim.TaskID, claim.RunID)
-			p.logger.Info("claimed a task", "taskId", claim.TaskID, "runId", claim.RunID)
-			return taskrun.New(runs, claim)
-		},
-		Sweep:   p.sweep(tasksDir),
-		Quiet:   debug.FreeOSMemory,
-		Room:    func() error { return room(tasksDir, uint64(c.RequiredDiskSpaceMegabytes)<<20) },
-		Changed: p.changed,
-		Resolved: func(claim tc.Claim, o taskrun.Outcome) {
-			p.metrics.event("taskFinish", time.Now(), claim.TaskID, claim.RunID)
-			p.resolved(claim, o)
-			if err := count.add(); err != nil {
-				p.logger.Error("numberOfTasksToRun may not hold over a restart", "error", err)
-			}
-			p.remember(claim)
-		},
+	end := p.worker.Run(context.Background())
+	shut()
+	if p.oneTask() && end == worker.EndEnough && count.remaining() > 0 {
+		return exitReboot, p.reboot("the task's session ends")
 	}
-	if p.runner != nil {
-		d.Terminate = p.terminate
-	}
-	return d
+	return p.exit(end)
 }
 
 // resolved says in the worker's log how a run ended. An error that came after the task's own log was
@@ -170,7 +158,7 @@ func (p *program) listen() (stop func()) {
 		p.runner.listen(p.obey)
 		select {
 		case <-gone: // before anything was claimed
-			p.worker.Drain(false)
+			p.worker.Drain(false, time.Time{})
 		default:
 		}
 	}
@@ -184,7 +172,7 @@ func (p *program) listen() (stop func()) {
 				p.signalled(s)
 			case <-gone:
 				gone = nil
-				p.worker.Drain(false)
+				p.worker.Drain(false, time.Time{})
 				p.logger.Warn("the runner has gone; ending", "error", p.runner.err)
 			}
 		}
@@ -204,7 +192,7 @@ func (p *program) signalled(s os.Signal) {
 		p.worker.Stop()
 		return
 	}
-	p.worker.Drain(s == os.Interrupt)
+	p.worker.Drain(s == os.Interrupt, time.Time{})
 }
 
 // exit says with which code the program ends, after what the end asks for.
@@ -226,6 +214,8 @@ func (p *program) exit(end worker.End) (int, error) {
 		return exitTerminated, p.shutdown(p.runner.can(protocol.Shutdown) || c.ShutdownMachineOnIdle, "worker-manager said so")
 	case worker.EndNoRoom:
 		return exitInternal, errors.New("there is not enough disk space for a task (see requiredDiskSpaceMegabytes)")
+	case worker.EndFaulty:
+		return exitInternal, errFaulty
 	default:
 		if s := p.firstSignal.Load(); s != nil && *s == os.Interrupt {
 			return exitInterrupted, nil
@@ -243,5 +233,5 @@ func (p *program) shutdown(wanted bool, why string) error {
 	if p.runner.can(protocol.Shutdown) {
 		return p.sink.send(protocol.Message{Type: protocol.Shutdown})
 	}
-	return p.powerOff("generic-worker: " + why)
+	return p.power.off("generic-worker: " + why)
 }

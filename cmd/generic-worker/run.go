@@ -1,34 +1,37 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
 )
 
 type options struct {
+	program    string // as it was called
 	config     string
 	withRunner bool
 	pipe       string
 }
 
-// run is the command "run": it returns the exit code. off shuts the machine down.
-func run(o options, stdout, stderr io.Writer, off func(why string) error) (code int) {
+// run is the command "run": it returns the exit code.
+func run(o options, stdout, stderr io.Writer, machine power) (code int) {
 	// The worker waits most of its time: little memory matters more than a few collections.
 	debug.SetGCPercent(50)
 	sink := newSink(stderr)
 	defer sink.close()
 	survive()
-	p := &program{logger: slog.New(&handler{sink: sink}), sink: sink, powerOff: off}
+	p := &program{logger: slog.New(&handler{sink: sink}), sink: sink, power: machine}
 	defer func() {
 		if what := recover(); what != nil {
 			p.logger.Error("panic", "panic", fmt.Sprint(what), "stack", string(debug.Stack()))
-			code = p.fatal(exitInternal, errors.New("the worker failed; its log has the details"))
+			code = p.fatal(exitInternal, &panicked{fmt.Sprint(what), string(debug.Stack())})
 		}
 	}()
 	if o.withRunner {
@@ -39,29 +42,57 @@ func run(o options, stdout, stderr io.Writer, off func(why string) error) (code 
 		}
 		p.runner = meet(in, out, sink)
 	}
-	c, note, err := config.Load(o.config)
-	p.config, p.metrics = &c, metrics{&c, p.sink.line}
-	if note != "" {
-		p.logger.Warn("the configuration file holds secrets", "note", note)
-	}
-	if errors.Is(err, config.ErrInvalid) {
-		return p.fatal(exitInvalid, err)
+	code, err := p.configure(o)
+	if err == nil {
+		code, err = p.run()
 	}
 	if err != nil {
-		return p.fatal(exitUnreadable, err)
-	}
-	p.credentials.Store(&tc.Credentials{ClientID: c.ClientID, AccessToken: c.AccessToken, Certificate: c.Certificate})
-	if code, err = p.run(); err != nil {
 		return p.fatal(code, err)
 	}
 	return code
 }
 
+// configure loads the configuration. With an error, code is what the program ends with.
+func (p *program) configure(o options) (code int, err error) {
+	c, warnings, err := config.Load(o.config)
+	p.config, p.metrics = &c, metrics{&c, p.sink.line}
+	if err == nil {
+		var more []string
+		more, err = fit(&c, o.program)
+		warnings = append(warnings, more...)
+	}
+	for _, warning := range warnings {
+		p.logger.Warn("the configuration", "warning", warning)
+	}
+	switch {
+	case errors.Is(err, config.ErrInvalid):
+		return exitInvalid, err
+	case errors.Is(err, private.ErrExposed):
+		return exitExposed, err
+	case err != nil:
+		return exitUnreadable, err
+	}
+	p.credentials.Store(&tc.Credentials{ClientID: c.ClientID, AccessToken: c.AccessToken, Certificate: c.Certificate})
+	public, err := ensureKey(&c)
+	if err != nil {
+		return exitKeyPair, err
+	}
+	if public != "" {
+		p.logger.Info("made a signing key, as the configuration names only one of an older release", "ed25519SigningKeyLocation", c.Ed25519SigningKeyLocation, "publicKey", public)
+	}
+	return 0, nil
+}
+
 // fatal says why the worker ends, to everybody who may want to know.
 func (p *program) fatal(code int, problem error) int {
 	p.logger.Error("the worker ends", "error", problem, "exitCode", code)
-	p.report(problem)
+	if !errors.Is(problem, errFaulty) { // that was reported when it came to it
+		p.report(problem)
+	}
 	if code == exitInternal && p.config != nil {
+		ctx, done := context.WithTimeout(context.Background(), crashPatience)
+		p.crash(ctx, problem)
+		done()
 		if err := p.shutdown(p.config.ShutdownMachineOnInternalError, "internal error"); err != nil {
 			p.logger.Error("the machine is not shut down", "error", err)
 		}

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
-	"runtime"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/protocol"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
-	"github.com/workerkit/workerkit/internal/version"
 )
 
 // welcomeTimeout is how long the runner may take to say what it can.
@@ -76,8 +72,14 @@ func (p *program) obey(m protocol.Message) {
 	switch m.Type {
 	case protocol.GracefulTermination:
 		finish := m.FinishTasks != nil && *m.FinishTasks
-		p.logger.Info("the runner wants this worker to end", "finishTasks", finish)
-		p.worker.Drain(finish)
+		var deadline time.Time
+		attrs := []any{"finishTasks", finish}
+		if m.Deadline != nil {
+			deadline = *m.Deadline
+			attrs = append(attrs, "deadline", deadline)
+		}
+		p.logger.Info("the runner wants this worker to end", attrs...)
+		p.worker.Drain(finish, deadline)
 	case protocol.NewCredentials:
 		if m.ClientID == "" || m.AccessToken == "" {
 			p.logger.Warn("the runner sent credentials that are incomplete; the old ones are kept")
@@ -87,26 +89,6 @@ func (p *program) obey(m protocol.Message) {
 		p.logger.Info("got new credentials")
 	default:
 		p.logger.Warn("the runner sent a message that this worker does not know", "type", m.Type)
-	}
-}
-
-// report tells worker-manager, through the runner, why the worker ends.
-func (p *program) report(problem error) {
-	if p.config == nil || !p.runner.can(protocol.ErrorReport) {
-		return
-	}
-	c := p.config
-	extra, err := json.Marshal(map[string]string{
-		"GOARCH": runtime.GOARCH, "GOOS": runtime.GOOS, "engine": p.engineName(), "gwVersion": version.String(), "gwRevision": version.Revision(),
-		"instanceType": c.InstanceType, "provisionerId": c.ProvisionerID, "rootURL": c.RootURL, "workerGroup": c.WorkerGroup,
-		"workerId": c.WorkerID, "workerType": c.WorkerType, "cleanUpTaskDirs": strconv.FormatBool(c.CleanUpTaskDirs),
-		"headlessTasks": strconv.FormatBool(c.HeadlessTasks), "capacity": strconv.Itoa(int(c.Capacity)),
-	})
-	if err == nil {
-		err = p.sink.send(protocol.Message{Type: protocol.ErrorReport, Kind: "worker-error", Title: "generic-worker error", Description: problem.Error(), Extra: extra})
-	}
-	if err != nil {
-		p.logger.Warn("the error was not reported", "error", err)
 	}
 }
 

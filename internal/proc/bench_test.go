@@ -11,7 +11,16 @@ import (
 
 // The whole life of a tree with a command that does nothing, which every task pays.
 func BenchmarkNoOp(b *testing.B) {
-	trees := New(slog.New(slog.DiscardHandler))
+	logger := slog.New(slog.DiscardHandler)
+	b.Run("by descent", func(b *testing.B) { noOp(b, New(logger), Limits{}) })
+	b.Run("in groups", func(b *testing.B) { noOp(b, NewGrouped(b.Context(), logger), Limits{}) })
+	b.Run("in groups with limits", func(b *testing.B) {
+		noOp(b, NewGrouped(b.Context(), logger), Limits{Memory: 1 << 30, Processes: 1000, CPUWeight: 100})
+	})
+}
+
+func noOp(b *testing.B, trees *Trees, limits Limits) {
+	b.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		b.Fatal(err)
@@ -23,7 +32,7 @@ func BenchmarkNoOp(b *testing.B) {
 	}
 	dir := b.TempDir()
 	for b.Loop() {
-		tree, err := trees.Open(Options{Dir: dir, Mark: "MARK=" + dir})
+		tree, err := trees.Open(Options{Dir: dir, Mark: "MARK=" + dir, Limits: limits})
 		if err != nil {
 			b.Fatal(err)
 		}

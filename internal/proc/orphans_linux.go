@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -75,33 +76,54 @@ func childless() bool {
 	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil) == unix.ECHILD
 }
 
-// members lists the processes of the tree that have not ended, and reaps adopted ones, of any tree, that have.
+// members lists the processes of the tree that have not ended. While there are some in the
+// tree's group, that is all: what has left the group is searched for when the others have ended.
 func (t *Tree) members() []int {
+	if t.job.group != nil {
+		if found, err := t.job.group.Members(); err == nil && len(found) > 0 {
+			t.recognise(found)
+			return found
+		}
+	}
+	return t.search()
+}
+
+// search finds the processes of the tree among the descendants of this one, and reaps adopted
+// ones, of any tree, that have ended.
+func (t *Tree) search() []int {
 	if childless() {
 		return nil
 	}
+	t.trees.survey.Lock()
+	defer t.trees.survey.Unlock()
+	for {
+		if found, settled := t.look(); settled {
+			return found
+		}
+	}
+}
+
+// look is one search. It is not settled when processes were given to this one while it looked:
+// those that have ended are still to be reaped.
+func (t *Tree) look() (pids []int, settled bool) {
 	all := t.trees
-	all.survey.Lock()
-	defer all.survey.Unlock()
 	children := byParent()
 	trees := all.all() // after the processes were listed, so that whoever waits for one of them is known
-	found := map[int]string{}
+	grouped := grouping(trees)
+	found, settled := map[int]string{}, true
 	for _, p := range children[os.Getpid()] {
 		if p.session == all.system.session {
 			continue // not of any tree
 		}
-		switch owner, command := owner(trees, p); {
+		switch owner, command := owner(trees, grouped, p); {
 		case p.dead && !command && reaped(p.pid): // adopted, so nobody else waits for it
+			settled = settled && len(children[p.pid]) == 0
 		case owner == t:
-			below(found, children, p)
+			settled = below(found, children, p) && settled
 		}
 	}
 	t.remember(found)
-	pids := make([]int, 0, len(found))
-	for pid := range found {
-		pids = append(pids, pid)
-	}
-	return pids
+	return slices.Collect(maps.Keys(found)), settled
 }
 
 // reaped reaps a child that has ended, and tells whether it is gone.
@@ -110,17 +132,20 @@ func reaped(pid int) bool {
 	return got == pid || err != nil
 }
 
-// below collects the processes from root down that have not ended.
-func below(found map[int]string, children map[int][]process, root process) {
+// below collects the processes from root down that have not ended. It is not settled when
+// one that has ended is there beneath another one: then it has a new parent by now.
+func below(found map[int]string, children map[int][]process, root process) (settled bool) {
 	if _, seen := found[root.pid]; seen {
-		return
+		return true
 	}
 	if !root.dead {
 		found[root.pid] = root.start
 	}
+	settled = true
 	for _, child := range children[root.pid] {
-		below(found, children, child)
+		settled = below(found, children, child) && settled && (!root.dead || !child.dead)
 	}
+	return settled
 }
 
 // remember keeps the tree's processes: one whose parent is killed is adopted, and while it ends
@@ -131,13 +156,31 @@ func (t *Tree) remember(found map[int]string) {
 	t.seen = found
 }
 
+// grouping tells in which tree's group each process is.
+func grouping(trees []*Tree) map[int]*Tree {
+	found := map[int]*Tree{}
+	for _, t := range trees {
+		if t.job.group == nil {
+			continue
+		}
+		members, _ := t.job.group.Members()
+		for _, pid := range members {
+			found[pid] = t
+		}
+	}
+	return found
+}
+
 // owner tells to which tree a child of this process belongs (nil: it cannot be known yet), and
 // whether it is a command, for which somebody waits.
-func owner(trees []*Tree, p process) (tree *Tree, command bool) {
+func owner(trees []*Tree, grouped map[int]*Tree, p process) (tree *Tree, command bool) {
 	for _, t := range trees {
 		if t.waitsFor(p.pid) {
 			return t, true
 		}
+	}
+	if t := grouped[p.pid]; t != nil {
+		return t, false
 	}
 	for _, t := range trees { // before what a tree remembers: the number may have been another tree's once
 		if t.waitsFor(p.session) {
@@ -161,6 +204,17 @@ func owner(trees []*Tree, p process) (tree *Tree, command bool) {
 		}
 	}
 	return nil, false
+}
+
+// recognise keeps the processes of the group: one that ends is out of it before it is dead.
+func (t *Tree) recognise(pids []int) {
+	found := make(map[int]string, len(pids))
+	for _, pid := range pids {
+		if p, ok := inspect(pid); ok {
+			found[pid] = p.start
+		}
+	}
+	t.remember(found)
 }
 
 // waitsFor tells whether pid is a command of the tree that has not been waited for. A command

@@ -18,7 +18,7 @@ func TestSessionNumberOfAnotherTree(t *testing.T) {
 	old.mu.Unlock()
 	orphan := process{pid: -1, session: pid, start: "0"}
 	for _, list := range [][]*Tree{{old, now}, {now, old}} {
-		if got, command := owner(list, orphan); got != now || command {
+		if got, command := owner(list, nil, orphan); got != now || command {
 			t.Errorf("an orphan belongs to the tree in %s (a command: %v), want %s", got.dir, command, now.dir)
 		}
 	}

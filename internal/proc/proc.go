@@ -2,7 +2,8 @@
 // session, and what lost its parent.
 //
 // How far that reaches depends on the system. Windows: a job object, from which nothing
-// escapes. Linux: the worker adopts what loses its parent (child subreaper), so every
+// escapes. Linux, with NewGrouped and where control groups are writable: a group for each tree,
+// which also limits and counts what the tree uses (see package cgroup). Linux otherwise: the worker adopts what loses its parent (child subreaper), so every
 // descendant stays below it; to which tree an adopted process belongs is known by its
 // session, else by a variable of its environment or its working directory. While one tree
 // lives, all adopted processes are its own; among several, one that has left its session,
@@ -33,7 +34,21 @@ type Trees struct {
 
 	mu   sync.Mutex
 	live map[*Tree]bool
+
+	unlimited sync.Once // for the warning that there are no limits
 }
+
+// NewGrouped is New, and has the trees live in control groups where the system offers that. What
+// workers that have died left in theirs is killed and removed; ctx bounds that.
+func NewGrouped(ctx context.Context, logger *slog.Logger) *Trees {
+	t := New(logger)
+	t.openGroups(ctx)
+	return t
+}
+
+// Grouped tells whether the system itself keeps the processes of a tree together, so that none
+// can be taken for another tree's.
+func (t *Trees) Grouped() bool { return t.grouped() }
 
 // New sets this process up: descriptors that it inherited are not passed on, and where the
 // system can do so, it adopts the orphans among its descendants. What fails is logged.
@@ -55,6 +70,7 @@ type Tree struct {
 	started map[int]bool   // all commands whose number no other tree has got since: their sessions and groups
 	seen    map[int]string // where orphans are adopted: when each process that was found had started
 	freed   bool
+	spent   Usage // of commands that have been waited for; of all when freed
 	job     job
 }
 
@@ -86,8 +102,11 @@ type User struct {
 func (t *Trees) Open(o Options) (*Tree, error) {
 	tree := &Tree{trees: t, dir: o.Dir, mark: o.Mark, running: map[int]bool{}, started: map[int]bool{}}
 	var err error
-	if tree.job, err = tree.openJob(); err != nil {
+	if tree.job, err = tree.openJob(o.Limits); err != nil {
 		return nil, fmt.Errorf("proc: open a tree: %w", err)
+	}
+	if o.Limits != (Limits{}) && !tree.job.limited() {
+		t.unlimited.Do(func() { t.logger.Warn("proc: this system sets no limits to tasks here: they run without") })
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,7 +156,7 @@ func (t *Tree) launch(cmd *exec.Cmd) error {
 	if t.closed {
 		return ErrClosed
 	}
-	if err := cmd.Start(); err != nil {
+	if err := t.job.start(cmd); err != nil {
 		return err //nolint:wrapcheck // names the file and the reason already
 	}
 	if err := t.join(cmd.Process); err != nil {
@@ -175,6 +194,10 @@ func (p *Process) Wait() (*os.ProcessState, error) {
 	p.tree.mu.Lock()
 	defer p.tree.mu.Unlock()
 	delete(p.tree.running, p.cmd.Process.Pid)
+	if s := p.cmd.ProcessState; s != nil {
+		p.tree.spent.User += s.UserTime()
+		p.tree.spent.Kernel += s.SystemTime()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return p.cmd.ProcessState, fmt.Errorf("proc: wait: %w", err)
@@ -226,6 +249,9 @@ func (t *Tree) Close() error {
 	t.trees.mu.Unlock()
 	t.mu.Lock()
 	freed := t.freed
+	if !freed {
+		t.spent = t.job.counted(t.spent)
+	}
 	t.closed, t.freed = true, true
 	t.mu.Unlock()
 	if freed {

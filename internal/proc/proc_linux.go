@@ -1,8 +1,10 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strconv"
@@ -11,12 +13,27 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/workerkit/workerkit/internal/cgroup"
 )
 
 // system is what the trees need to know of this process.
 type system struct {
 	session   int
 	protected bool // from the OOM killer, which tasks must not be
+	groups    *cgroup.Root
+}
+
+func (t *Trees) grouped() bool { return t.system.groups != nil }
+
+// openGroups has trees live in control groups, if it can.
+func (t *Trees) openGroups(ctx context.Context) {
+	groups, err := cgroup.Open(ctx, t.logger)
+	if err != nil {
+		t.logger.Info("proc: trees have no control groups", "error", err)
+		return
+	}
+	t.system.groups = groups
 }
 
 func (t *Trees) setUp() system {
@@ -74,7 +91,13 @@ func (t *Tree) ask() bool {
 }
 
 func (t *Tree) force() {
-	for _, pid := range t.members() {
+	found := t.members()
+	if t.job.group != nil && len(found) > 0 {
+		if err := t.job.group.Kill(); err != nil {
+			t.trees.logger.Warn("proc: a control group was not killed as a whole", "error", err)
+		}
+	}
+	for _, pid := range found {
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}
 }
@@ -84,11 +107,21 @@ func (t *Tree) alive() bool { return len(t.members()) > 0 }
 // reapEvery is how often adopted processes that have ended are reaped while the tree lives.
 const reapEvery = 10 * time.Second
 
-// job reaps for a tree.
-type job struct{ stop, done chan struct{} }
+// job is a tree's control group, if it has one, and reaps for the tree.
+type job struct {
+	group      *cgroup.Group
+	logger     *slog.Logger
+	stop, done chan struct{}
+}
 
-func (t *Tree) openJob() (job, error) {
-	j := job{make(chan struct{}), make(chan struct{})}
+func (t *Tree) openJob(l Limits) (job, error) {
+	j := job{logger: t.trees.logger, stop: make(chan struct{}), done: make(chan struct{})}
+	if groups := t.trees.system.groups; groups != nil {
+		var err error
+		if j.group, err = groups.New(cgroup.Limits(l)); err != nil {
+			return job{}, err //nolint:wrapcheck // says what failed
+		}
+	}
 	go func() {
 		defer close(j.done)
 		tick := time.NewTicker(reapEvery)
@@ -98,15 +131,63 @@ func (t *Tree) openJob() (job, error) {
 			case <-j.stop:
 				return
 			case <-tick.C:
-				t.members() // reaps as it goes
+				t.search() // reaps as it goes
 			}
 		}
 	}()
 	return j, nil
 }
 
+// limited tells whether there is something that can set limits; what it cannot set it logs.
+func (j job) limited() bool { return j.group != nil }
+
+func (j job) start(cmd *exec.Cmd) error {
+	if j.group == nil {
+		return cmd.Start() //nolint:wrapcheck // names the file and the reason already
+	}
+	return j.group.Start(cmd.SysProcAttr, cmd.Start) //nolint:wrapcheck // as above
+}
+
+// removal is how long the system may take to let go of what has ended.
+const removal = time.Second
+
 func (j job) close() error {
 	close(j.stop)
 	<-j.done
+	if j.group == nil {
+		return nil
+	}
+	if err := j.group.Remove(removal); err != nil { // the next worker removes it
+		j.logger.Warn("proc: a control group is left", "error", err)
+	}
 	return nil
+}
+
+// counted is what the control group has counted, else what is known from the commands that ended.
+func (j job) counted(spent Usage) Usage {
+	if j.group == nil {
+		return spent
+	}
+	u := j.group.Usage()
+	return Usage{User: u.User, Kernel: u.System, PeakMemory: u.PeakMemory,
+		MemoryKills: u.MemoryKills, LimitReached: u.LimitReached, Refused: u.Refused}
+}
+
+// resident is the memory of the tree's processes. Where it is not counted, what they share
+// counts for each.
+func (t *Tree) resident() uint64 {
+	if t.job.group != nil {
+		if used := t.job.group.Memory(); used > 0 {
+			return used
+		}
+	}
+	pages := uint64(0)
+	for _, pid := range t.members() {
+		data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+		if fields := strings.Fields(string(data)); len(fields) > 1 { // else it has ended
+			n, _ := strconv.ParseUint(fields[1], 10, 64)
+			pages += n
+		}
+	}
+	return pages * uint64(os.Getpagesize()) //nolint:gosec // positive
 }

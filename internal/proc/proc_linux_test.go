@@ -16,6 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// kinds are the ways to keep trees together: by descent, and by control groups where they are
+// to be had.
+func kinds(t *testing.T) map[string]func() *Trees {
+	t.Helper()
+	all := map[string]func() *Trees{"by descent": func() *Trees { return New(discard()) }}
+	if grouped := NewGrouped(t.Context(), discard()); grouped.system.groups != nil {
+		all["by group"] = func() *Trees { return grouped }
+	} else {
+		t.Log("no control group is writable here: only descent is tested")
+	}
+	return all
+}
+
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // start runs a shell script in a new tree. The tree is killed and closed with the test.
@@ -102,11 +115,13 @@ func TestOnlyStandardDescriptorsAreInherited(t *testing.T) {
 	}
 	defer unix.Close(inherited[0])
 	defer unix.Close(inherited[1])
-	_, p, r := start(t, New(discard()), "readlink /proc/$$/fd/0; ls /proc/$$/fd; true")
-	wait(t, p)
-	data, _ := io.ReadAll(r)
-	if string(data) != "/dev/null\n0\n1\n2\n" {
-		t.Errorf("descriptors of a task: %q; want /dev/null and 0 to 2 only", data)
+	for kind, trees := range kinds(t) {
+		_, p, r := start(t, trees(), "readlink /proc/$$/fd/0; ls /proc/$$/fd; true")
+		wait(t, p)
+		data, _ := io.ReadAll(r)
+		if string(data) != "/dev/null\n0\n1\n2\n" {
+			t.Errorf("%s: descriptors of a task: %q; want /dev/null and 0 to 2 only", kind, data)
+		}
 	}
 }
 
@@ -120,34 +135,49 @@ func TestKillReachesEveryDescendant(t *testing.T) {
 		"first thread":   `python3 -c 'import ctypes,os,threading,time; threading.Thread(target=time.sleep,args=(1000,)).start(); open("p","w").write(str(os.getpid())); os.rename("p","pids"); ctypes.CDLL(None).pthread_exit(None)' & sleep 1000`,
 		"stopped":        `sh -c 'echo $$ > pids; kill -STOP $$'; sleep 1000`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath("python3"); err != nil && strings.HasPrefix(script, "python3") {
-				t.Skip("needs python3 for a process whose first thread has ended")
-			}
-			tree, p, _ := start(t, New(discard()), script)
-			list := pids(t, filepath.Join(tree.dir, "pids"), 1)
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				wait(t, p)
-			}()
-			if err := tree.Kill(t.Context(), 50*time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
-			<-done
-			if alive(list[0]) {
-				t.Errorf("process %d survived", list[0])
-			}
-			if _, err := tree.Start(Command{Path: "/bin/true", Args: []string{"true"}}); !errors.Is(err, ErrClosed) {
-				t.Errorf("a killed tree took another command: %v", err)
-			}
-		})
+		for kind, trees := range kinds(t) {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				if _, err := exec.LookPath("python3"); err != nil && strings.HasPrefix(script, "python3") {
+					t.Skip("needs python3 for a process whose first thread has ended")
+				}
+				killReaches(t, trees(), script)
+			})
+		}
+	}
+}
+
+// killReaches kills a tree with a process that wrote its id.
+func killReaches(t *testing.T, trees *Trees, script string) {
+	t.Helper()
+	tree, p, _ := start(t, trees, script)
+	list := pids(t, filepath.Join(tree.dir, "pids"), 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait(t, p)
+	}()
+	if err := tree.Kill(t.Context(), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if alive(list[0]) {
+		t.Errorf("process %d survived", list[0])
+	}
+	if _, err := tree.Start(Command{Path: "/bin/true", Args: []string{"true"}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a killed tree took another command: %v", err)
 	}
 }
 
 // What a command leaves running stays until the tree is killed, although its parent is gone.
 func TestKillReachesWhatACommandLeft(t *testing.T) {
-	tree, p, _ := start(t, New(discard()), `setsid sh -c 'echo $$ >> pids; exec sleep 1000' & sleep 1000 & echo $! >> pids`)
+	for kind, trees := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { killReachesWhatACommandLeft(t, trees()) })
+	}
+}
+
+func killReachesWhatACommandLeft(t *testing.T, trees *Trees) {
+	t.Helper()
+	tree, p, _ := start(t, trees, `setsid sh -c 'echo $$ >> pids; exec sleep 1000' & sleep 1000 & echo $! >> pids`)
 	wait(t, p)
 	list := pids(t, filepath.Join(tree.dir, "pids"), 2)
 	for _, pid := range list {
@@ -169,7 +199,13 @@ func TestKillReachesWhatACommandLeft(t *testing.T) {
 }
 
 func TestTreesDoNotReachEachOther(t *testing.T) {
-	trees := New(discard())
+	for kind, trees := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { treesDoNotReachEachOther(t, trees()) })
+	}
+}
+
+func treesDoNotReachEachOther(t *testing.T, trees *Trees) {
+	t.Helper()
 	const script = `(setsid sh -c 'echo $$ > pids; exec sleep 1000' &) ; sleep 0.01`
 	a, p, _ := start(t, trees, script)
 	b, q, _ := start(t, trees, script)
@@ -185,7 +221,14 @@ func TestTreesDoNotReachEachOther(t *testing.T) {
 }
 
 func TestKillGivesTimeToObey(t *testing.T) {
-	tree, p, r := start(t, New(discard()), `trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done`)
+	for kind, trees := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { killGivesTimeToObey(t, trees()) })
+	}
+}
+
+func killGivesTimeToObey(t *testing.T, trees *Trees) {
+	t.Helper()
+	tree, p, r := start(t, trees, `trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done`)
 	if n, err := r.Read(make([]byte, 6)); n != 6 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -225,7 +268,13 @@ func TestOwnSessionIsLeftAlone(t *testing.T) {
 // The processes of all trees are children of this one: whoever looks after one tree must not
 // take the exit status of another tree's command away.
 func TestExitStatusIsNotStolen(t *testing.T) {
-	trees := New(discard())
+	for kind, trees := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { exitStatusIsNotStolen(t, trees()) })
+	}
+}
+
+func exitStatusIsNotStolen(t *testing.T, trees *Trees) {
+	t.Helper()
 	busy, p, _ := start(t, trees, "sleep 1000")
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -272,7 +321,14 @@ func TestOrphansAreReapedWhileTheTreeLives(t *testing.T) {
 }
 
 func TestCloseTwice(t *testing.T) {
-	tree, p, _ := start(t, New(discard()), "true")
+	for kind, trees := range kinds(t) {
+		t.Run(kind, func(t *testing.T) { closeTwice(t, trees()) })
+	}
+}
+
+func closeTwice(t *testing.T, trees *Trees) {
+	t.Helper()
+	tree, p, _ := start(t, trees, "true")
 	wait(t, p)
 	if err := errors.Join(tree.Kill(t.Context(), 0), tree.Close(), tree.Close()); err != nil {
 		t.Error(err)

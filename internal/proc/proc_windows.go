@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,11 @@ type system struct{}
 
 func (t *Trees) setUp() system { return system{} }
 
+// openGroups does nothing: every tree has a job object.
+func (t *Trees) openGroups(context.Context) {}
+
+func (t *Trees) grouped() bool { return true }
+
 // prepare starts the command halted, so that it cannot start anything before it is in the job.
 // Handles other than the standard ones are not passed on; the standard library sees to that.
 func prepare(cmd *exec.Cmd, c Command) {
@@ -26,7 +32,7 @@ func prepare(cmd *exec.Cmd, c Command) {
 // job is a job object: whatever a process in it starts is in it too.
 type job struct{ handle windows.Handle }
 
-func (t *Tree) openJob() (job, error) {
+func (t *Tree) openJob(Limits) (job, error) {
 	handle, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return job{}, fmt.Errorf("create a job object: %w", err)
@@ -44,6 +50,17 @@ func (t *Tree) openJob() (job, error) {
 }
 
 func (j job) close() error { return windows.CloseHandle(j.handle) }
+
+// limited is false: no limit is set.
+func (job) limited() bool { return false }
+
+func (job) start(cmd *exec.Cmd) error { return cmd.Start() }
+
+// counted is what is known from the commands that have ended.
+func (job) counted(spent Usage) Usage { return spent }
+
+// resident is 0: not known.
+func (t *Tree) resident() uint64 { return 0 }
 
 // join puts a halted process into the job and lets it go.
 func (t *Tree) join(p *os.Process) error {

@@ -147,6 +147,8 @@ func (s *Session) workerConfig(m *Machine, spec Spec) map[string]any {
 		"tasksDir":                  m.path("tasks"),
 		"cachesDir":                 m.path("caches"),
 		"downloadsDir":              m.path("downloads"),
+		// Whoever runs it, it shall not make accounts on the machine that it shares, unless told to.
+		"workerkit": map[string]any{"engine": "insecure"},
 	}
 	maps.Copy(config, spec.Config)
 	return config

@@ -31,7 +31,7 @@ func ourWorker(t *testing.T) string {
 	if _, err := os.Stat(source); err != nil {
 		t.Skip("there is no program cmd/generic-worker to swap in:", err)
 	}
-	path := filepath.Join(t.TempDir(), "generic-worker")
+	path := filepath.Join(t.TempDir(), "generic-worker-insecure") // the name chooses the engine
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}

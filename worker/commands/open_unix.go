@@ -1,14 +1,17 @@
-//go:build unix
+//go:build unix && !linux
 
 package commands
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
-// nonBlocking keeps the opening of a pipe from waiting for its other end.
-const nonBlocking = syscall.O_NONBLOCK
+// openAny opens a file without waiting for the other end of a pipe.
+func openAny(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0) //nolint:wrapcheck // names the file
+}
 
 // isDevice tells whether a file could not be opened because it is no ordinary one.
 func isDevice(err error) bool {

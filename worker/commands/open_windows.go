@@ -1,6 +1,8 @@
 package commands
 
-// nonBlocking is nothing: opening a file does not wait.
-const nonBlocking = 0
+import "os"
+
+// openAny opens a file, which never waits.
+func openAny(path string) (*os.File, error) { return os.Open(path) } //nolint:wrapcheck // names the file
 
 func isDevice(error) bool { return false }

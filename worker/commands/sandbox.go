@@ -156,12 +156,20 @@ func (s *sandbox) ended(wall time.Duration, state *os.ProcessState) engines.Stat
 	result := "SUCCEEDED"
 	status := engines.Status{Success: state.Success(), ExitCode: state.ExitCode()}
 	if !status.Success {
-		result, status.Reason = "FAILED", state.String()
+		status.Reason = state.String()
+	}
+	line := ""
+	if limits := s.config.Limits; !status.Success || limits != (proc.Limits{}) {
+		used := s.tree.Usage()
+		status, line = limited(status, limits, used), peak(limits, used)
+	}
+	if !status.Success {
+		result = "FAILED"
 	}
 	const label = "%32s: %v\n"
-	s.run.Log.Info(label+label+label+label+"%32s: %v",
+	s.run.Log.Info(label+label+label+label+"%s%32s: %v",
 		"Exit Code", status.ExitCode, "User Time", state.UserTime(), "Kernel Time", state.SystemTime(),
-		"Wall Time", wall, "Result", result)
+		"Wall Time", wall, line, "Result", result)
 	return status
 }
 
@@ -175,7 +183,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{config: s.config, dir: s.run.Dir, status: s.status}, nil
+	return &result{config: s.config, Files: Files{Dir: s.run.Dir, As: s.config.As}, status: s.status}, nil
 }
 
 // Kill implements engines.Sandbox.

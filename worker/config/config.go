@@ -8,7 +8,7 @@ import (
 	"github.com/workerkit/workerkit/internal/secret"
 )
 
-// Config is the configuration with defaults filled in. It does not change after Load.
+// Config is the configuration with defaults filled in. It does not change after Load and Fit.
 type Config struct {
 	AccessToken                    secret.String  `json:"accessToken,omitzero"`
 	AllowedHighMemoryDurationSecs  uint64         `json:"allowedHighMemoryDurationSecs"`
@@ -73,4 +73,7 @@ type Config struct {
 	WSTAudience                    string         `json:"wstAudience"`
 	WSTServerURL                   string         `json:"wstServerURL"`
 	Workerkit                      Workerkit      `json:"workerkit"`
+
+	given    map[string]bool // names of the keys that the file has
+	makesKey bool
 }

@@ -6,11 +6,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/worker/config"
 )
 
@@ -51,8 +54,8 @@ func TestDefaultsRemain(t *testing.T) {
 	want := config.Defaults()
 	want.AccessToken, want.ClientID, want.Ed25519SigningKeyLocation = c.AccessToken, "worker", "key"
 	want.RootURL, want.WorkerID, want.WorkerType, want.D2GConfig.AllowKVM = "https://tc.example.com", "w-1", "pool", false
-	if !reflect.DeepEqual(c, want) {
-		t.Errorf("got %+v, want %+v", c, want)
+	if diff := cmp.Diff(c, want, cmpopts.IgnoreUnexported(config.Config{}), cmp.Comparer(func(a, b secret.String) bool { return a == b })); diff != "" {
+		t.Error(diff)
 	}
 	if c.AccessToken.Reveal() != "hidden-token" || c.TaskQueueID() != "test-provisioner/pool" {
 		t.Errorf("token or pool: %s", c.TaskQueueID())
@@ -83,7 +86,8 @@ func TestBad(t *testing.T) {
 		"unknown":           {map[string]any{"capacitty": 1}, config.ErrUnreadable, []string{`unknown key "capacitty"`, `"capacity"`}},
 		"unknown inside":    {map[string]any{"workerkit": map[string]any{"engin": "x"}}, config.ErrUnreadable, []string{`"workerkit.engin"`, `"engine"`}},
 		"not alike":         {map[string]any{"zzzzzzzzzzzzzzzzzzzz": 1}, config.ErrUnreadable, []string{`unknown key "zzzzzzzzzzzzzzzzzzzz"`}},
-		"removed":           {map[string]any{"deploymentId": "x", "runTasksAsCurrentUser": true}, config.ErrUnreadable, []string{"deploymentId", "worker-manager decides", "runTasksAsCurrentUser"}},
+		"former inside":     {map[string]any{"workerkit": map[string]any{"deploymentId": "x"}}, config.ErrUnreadable, []string{`"workerkit.deploymentId"`}},
+		"unknown in limits": {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"cpuWeigh": 1}}}, config.ErrUnreadable, []string{`"workerkit.taskLimits.cpuWeigh"`, `"cpuWeight"`}},
 		"unknown and wrong": {map[string]any{"a": 1, "b": 2, "capacity": "hidden-value"}, config.ErrUnreadable, []string{`"a"`, `"b"`, "capacity must be a whole number from 0 to 255"}},
 		"types": {map[string]any{"capacity": 300, "rootURL": 1, "enableLiveLog": "hidden-value", "publicIP": "hidden-value", "accessToken": []int{1}, "workerTypeMetadata": "hidden-value", "idleTimeoutSecs": -1, "d2gConfig": 7},
 			config.ErrInvalid, []string{"capacity must be a whole number from 0 to 255", "rootURL must be a string", "enableLiveLog must be true or false", "publicIP must be an IP address", "accessToken must be a string", "workerTypeMetadata must be an object", "idleTimeoutSecs must be a whole number, not negative", "d2gConfig must be an object"}},
@@ -98,6 +102,8 @@ func TestBad(t *testing.T) {
 		"tunnel":       {map[string]any{"wstAudience": "x"}, config.ErrInvalid, []string{"wstServerURL"}},
 		"d2g":          {map[string]any{"d2gConfig": map[string]any{"enableD2G": true}}, config.ErrInvalid, []string{"d2gConfig.enableD2G"}},
 		"audio":        {map[string]any{"loopbackAudioDeviceNumber": 32}, config.ErrInvalid, []string{"at most 31"}},
+		"cpuWeight":    {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"cpuWeight": 10001}}}, config.ErrInvalid, []string{"taskLimits.cpuWeight must be 1 to 10000"}},
+		"limits":       {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"memoryMegabytes": uint64(1) << 40, "processes": uint64(1) << 40}, "cancelPollSecs": uint64(1) << 40}}, config.ErrInvalid, []string{"memoryMegabytes must be at most", "processes must be at most", "cancelPollSecs must be at most"}},
 		"endless":      {map[string]any{"idleTimeoutSecs": uint64(1) << 40}, config.ErrInvalid, []string{"idleTimeoutSecs must be at most"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,9 +157,9 @@ func TestFileOfAllReaders(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, note, err := config.Load(path)
-	if err != nil || note == "" {
-		t.Errorf("note %q, %v", note, err)
+	_, warnings, err := config.Load(path)
+	if err != nil || len(warnings) != 1 {
+		t.Errorf("warnings %q, %v", warnings, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("left as %v", info.Mode())

@@ -13,28 +13,39 @@ import (
 )
 
 // problems are what decode finds, a line each, in the order of the keys.
-type problems struct{ unknown, wrong []string }
+type problems struct {
+	unknown, wrong []string
+	old            formers         // keys of older releases, at the top level
+	given          map[string]bool // names of the keys that the file has
+}
 
 // decode puts the values of a JSON object into the fields of a struct. Keys match in any case.
 func (p *problems) decode(object map[string]json.RawMessage, into reflect.Value, prefix string) {
 	t := into.Type()
-	names := make([]string, t.NumField())
-	for i := range names {
-		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	var names []string
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			names = append(names, name) // what has no name comes last, and from no file
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, key) })
+		if _, old := former(key); old && prefix == "" && i < 0 {
+			p.old[strings.ToLower(key)] = object[key]
+			continue
+		}
 		if i < 0 {
 			p.unknown = append(p.unknown, fmt.Sprintf("unknown key %q%s", prefix+key, hint(key, names)))
 			continue
 		}
+		p.given[prefix+names[i]] = true
 		p.value(object[key], into.Field(i), prefix+names[i])
 	}
 }
 
 func (p *problems) value(raw json.RawMessage, into reflect.Value, name string) {
 	switch into.Interface().(type) {
-	case D2G, Workerkit:
+	case D2G, Workerkit, TaskLimits:
 		var inner map[string]json.RawMessage
 		if json.Unmarshal(raw, &inner) == nil {
 			p.decode(inner, into, name+".")

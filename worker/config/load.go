@@ -19,38 +19,47 @@ var ErrUnreadable = errors.New("the configuration could not be loaded")
 var ErrInvalid = errors.New("the configuration is not valid")
 
 // Load reads the configuration file over the defaults and checks it. The file holds secrets:
-// when others can read it, it is made owner-only, which note says, or refused when it is not
-// ours. Errors are ErrUnreadable or ErrInvalid and name the file and the keys, never a value.
-func Load(path string) (c Config, note string, err error) {
+// when others can read it, it is made owner-only, with a warning, or refused when it is not
+// ours. Each key of an older release is a warning too. Warnings and errors name the file or the
+// keys, never a value; errors are ErrUnreadable or ErrInvalid.
+func Load(path string) (c Config, warnings []string, err error) {
 	c = Defaults()
 	data, note, err := private.Read(path)
 	if err != nil {
-		return c, "", fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return c, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	if err := c.merge(data); err != nil {
-		return c, note, fmt.Errorf("%s: %w", path, err)
+	if note != "" {
+		warnings = append(warnings, "the configuration file holds secrets: "+note)
 	}
-	if err := c.Validate(); err != nil {
-		return c, note, fmt.Errorf("%s: %w", path, err)
+	old, err := c.merge(data)
+	warnings = append(warnings, old...)
+	if err == nil {
+		err = c.Validate()
 	}
-	return c, note, nil
+	if err != nil {
+		return c, warnings, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, warnings, nil
 }
 
-// merge puts a JSON object over c. Objects are merged key by key.
-func (c *Config) merge(data []byte) error {
+// merge puts a JSON object over c. Objects are merged key by key. Warnings are of former keys.
+func (c *Config) merge(data []byte) (warnings []string, err error) {
 	top, err := object(data)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	var found problems
+	found := problems{old: formers{}, given: map[string]bool{}}
 	found.decode(top, reflect.ValueOf(c).Elem(), "")
+	c.given = found.given
+	warnings, wrong := found.old.apply(c)
+	found.wrong = append(found.wrong, wrong...)
 	if len(found.unknown) > 0 {
-		return fmt.Errorf("%w: %s", ErrUnreadable, strings.Join(append(found.unknown, found.wrong...), "; "))
+		return warnings, fmt.Errorf("%w: %s", ErrUnreadable, strings.Join(append(found.unknown, found.wrong...), "; "))
 	}
 	if len(found.wrong) > 0 {
-		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(found.wrong, "; "))
+		return warnings, fmt.Errorf("%w: %s", ErrInvalid, strings.Join(found.wrong, "; "))
 	}
-	return nil
+	return warnings, nil
 }
 
 func object(data []byte) (map[string]json.RawMessage, error) {

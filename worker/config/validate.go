@@ -30,9 +30,14 @@ func (c *Config) Validate() error {
 	for _, k := range []struct {
 		name  string
 		value uint
-	}{{"idleTimeoutSecs", c.IdleTimeoutSecs}, {"numberOfTasksToRun", c.NumberOfTasksToRun}, {"requiredDiskSpaceMegabytes", c.RequiredDiskSpaceMegabytes}, {"workerkit.killGraceSecs", c.Workerkit.KillGraceSecs}} {
+	}{{"idleTimeoutSecs", c.IdleTimeoutSecs}, {"numberOfTasksToRun", c.NumberOfTasksToRun}, {"requiredDiskSpaceMegabytes", c.RequiredDiskSpaceMegabytes},
+		{"workerkit.killGraceSecs", c.Workerkit.KillGraceSecs}, {"workerkit.cancelPollSecs", c.Workerkit.CancelPollSecs},
+		{"workerkit.maxFaultyRuns", c.Workerkit.MaxFaultyRuns}, {"workerkit.stuckAfterSecs", c.Workerkit.StuckAfterSecs},
+		{"workerkit.taskLimits.memoryMegabytes", c.Workerkit.TaskLimits.MemoryMegabytes},
+		{"workerkit.taskLimits.processes", c.Workerkit.TaskLimits.Processes}} {
 		add(k.value > math.MaxInt32, "%s must be at most %d", k.name, math.MaxInt32)
 	}
+	add(c.Workerkit.TaskLimits.CPUWeight > 10000, "workerkit.taskLimits.cpuWeight must be 1 to 10000, or 0 for none")
 	add(c.Capacity == 0, "capacity must be at least 1")
 	add(c.LoopbackAudioDeviceNumber > 31, "loopbackAudioDeviceNumber must be at most 31")
 	add(c.D2GConfig.EnableD2G, "d2gConfig.enableD2G cannot be true: this worker runs no docker-worker payloads yet; run them with another worker, or set it to false")

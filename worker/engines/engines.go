@@ -1,4 +1,5 @@
-// Package engines is the contract between the worker and what runs a task's commands.
+// Package engines is the contract between the worker and what runs a task's commands: processes,
+// containers, machines. It is written for whoever adds an engine; enginetest checks it.
 //
 // One run goes through three stages, each a type of its own, so that a wrong order does not
 // compile:
@@ -7,20 +8,49 @@
 //	                        └─ Discard (instead of Start)                    ▲
 //	                                                            Kill ────────┘
 //
-// Ownership: exactly one of Builder.Discard and Builder.Start is called, Start once. When Start
-// fails the builder has freed everything itself. When it succeeds the sandbox owns it all until
-// Wait returns, then the result does until Dispose. After Dispose (or Discard, or a failed
-// Start) nothing of the task is left: no process, no file outside the task directory.
+// Order. NewBuilder is where time goes: it fetches and unpacks what the run needs (an image, a
+// disk, a user), at the same time as the plugins' Prepare, and before anything is known of their
+// success. Everything that can be found wrong with the payload is found there. Then each plugin
+// may use the builder, one after another; Start comes last, and should only have to start. The
+// commands run one after another until one fails. Plugins look at the Result, in which the files
+// are as the commands left them, and Dispose ends it.
 //
-// Concurrency: an engine serves many runs at once. The methods of one builder are called one
-// after another. A sandbox's and a result's methods may be called concurrently.
+// Ownership. Exactly one of Builder.Discard and Builder.Start is called, Start once. When
+// NewBuilder or Start fails it has freed everything itself. When Start succeeds the sandbox owns
+// it all until Wait returns a result, which then does until Dispose; when Wait fails, but for the
+// end of its context, the sandbox has freed everything.
 //
-// Errors: a *task.Error decides the run's resolution; ErrNotSupported becomes malformed-payload
-// that names the engine and the ability; every other error is internal-error. Commands that
-// fail are a Status, never an error.
+// What must hold after the commands have ended, in whatever way: no process of the run is left
+// when Wait returns, also none that left its session, lost its parent, wiped its environment,
+// changed its directory, stopped itself or does not listen to signals. After Dispose, Discard or a
+// failure nothing of the run is left at all: no file outside the task directory, mount, user,
+// port, network or image layer that only this run had. What is kept for later runs (a cache of images) is
+// the engine's, and no later run may tell from it what this one did. The task directory is the
+// worker's. An engine that was killed itself cleans up what it left when it is made again.
 //
-// An ability that only some engines have is an interface of one method beside Builder, Sandbox
-// or Result, found by type assertion: see Mounter, Proxier, Sheller.
+// Concurrency. An engine serves many runs at once, which do not see each other: not their
+// processes, ports, files, ends. The methods of one builder are called one after another. A
+// sandbox's and a result's methods may be called concurrently. No goroutine of a run is left after
+// Dispose, Discard or a failure.
+//
+// Contexts. One that ends makes the method return soon, with the context's cause, having freed
+// what it made. Those of Wait and Start bound the call alone: the commands go on. Kill, Discard
+// and Dispose get a context that outlives the run's.
+//
+// Errors. A *task.Error decides the run's resolution, and its text is for the task's author:
+// task.Malformed for a payload that cannot be run as written (an image that does not exist),
+// task.Unavailable for a service that does not answer (a registry), task.Internal for a fault
+// of the worker. ErrNotSupported, also wrapped, becomes malformed-payload that names the engine
+// and the ability. Every other error is internal-error. Commands that fail, cannot be found or are ended by a limit are a Status, never an error.
+//
+// The log. What the commands print goes to run.Log as it comes, byte for byte, both streams in the
+// order in which they were written as far as that can be known; all of it is there when Wait
+// returns. Before each command there is "Executing command N: …", after it the lines of its footer.
+//
+// Abilities. What only some engines have is an interface of one method beside Builder, Sandbox or
+// Result, found by type assertion: Mounter, Proxier, Servicer; Sheller, Meter. A plugin that does
+// not find the one it needs returns ErrNotSupported. An engine with the ability may
+// return it for a form that it lacks (a file where it can only mount directories).
 package engines
 
 import (
@@ -28,7 +58,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net/http"
 	"time"
 
 	"github.com/workerkit/workerkit/worker/payload"
@@ -44,16 +73,24 @@ type Engine interface {
 	Name() string
 	// Payload is the part of the payload that says what to run.
 	Payload() payload.Fragment
-	// NewBuilder begins a run whose payload is valid. It may fetch what the run needs (an image);
-	// it runs at the same time as the plugins' Prepare and ends early when ctx does.
+	// NewBuilder begins a run whose payload is valid. It fetches what the run needs, such as an
+	// image; it runs at the same time as the plugins' Prepare and ends early when ctx does.
 	NewBuilder(ctx context.Context, run *task.Run) (Builder, error)
+}
+
+// Keeper is an Engine that has something going on between runs: Open comes before the first
+// NewBuilder, and Close after the last Dispose, unless Open failed. Both may take a while, which ctx bounds.
+type Keeper interface {
+	Open(ctx context.Context) error
+	Close(ctx context.Context) error
 }
 
 // Builder collects what a sandbox needs before it starts.
 type Builder interface {
 	// Setenv sets a variable of the commands' environment; the last call for a name wins.
 	Setenv(name, value string) error
-	// Start starts the commands. ctx bounds the start alone, not the life of the sandbox.
+	// Start starts the commands, after what the builder was asked for is there: services answer,
+	// mounts are mounted. ctx bounds the start alone, not the life of the sandbox.
 	Start(ctx context.Context) (Sandbox, error)
 	// Discard frees everything.
 	Discard(ctx context.Context) error
@@ -74,13 +111,14 @@ type Sandbox interface {
 // Result is what is left after the commands ended.
 type Result interface {
 	Status() Status
-	// OpenFile opens a regular file left by the commands; path is relative to the task
-	// directory or absolute. Errors: fs.ErrNotExist, ErrWrongKind, fs.ErrPermission.
+	// OpenFile opens a regular file left by the commands; path is as they see it, relative to the
+	// task directory or absolute. Only what the task may read is opened. A device, a pipe or a
+	// socket is never opened, nor waited for. Errors: fs.ErrNotExist, ErrWrongKind, fs.ErrPermission.
 	OpenFile(ctx context.Context, path string) (File, error)
 	// WalkDir visits the regular files below a directory in lexical order, with slash-separated
-	// paths relative to it. Symbolic links to files are visited as files where the engine can prove that the task may
-	// read them, devices and pipes never. open may be called later, until Dispose, and more than
-	// once. Errors as OpenFile, and those of visit.
+	// paths relative to it. Symbolic links to files are visited as files where the engine can prove
+	// that the task may read them, devices and pipes never. open may be called later, until
+	// Dispose, and more than once. Errors as OpenFile, and those of visit.
 	WalkDir(ctx context.Context, path string, visit func(rel string, open func() (File, error)) error) error
 	// Dispose frees everything. The task directory itself is the worker's.
 	Dispose(ctx context.Context) error
@@ -111,32 +149,3 @@ const (
 	ExitUnknown    = -3
 	ExitAborted    = -4
 )
-
-// Mounter is a Builder that can put a directory or file of the worker at a place in the sandbox.
-type Mounter interface {
-	Mount(ctx context.Context, m Mount) error
-}
-
-// Mount asks for Source (a path on the worker's machine) to be seen at Target by the task.
-type Mount struct {
-	Source, Target string
-	ReadOnly       bool
-}
-
-// Proxier is a Builder that can make an HTTP handler reachable by the commands, and only by
-// them. It returns the base URL as the commands see it.
-type Proxier interface {
-	Proxy(ctx context.Context, name string, h http.Handler) (url string, err error)
-}
-
-// Sheller is a Sandbox in which a further command can be run, with or without a terminal.
-type Sheller interface {
-	Shell(ctx context.Context, command []string, terminal bool) (Shell, error)
-}
-
-// Shell is a command beside the task's own.
-type Shell interface {
-	io.ReadWriteCloser
-	Resize(columns, rows uint16) error
-	Wait(ctx context.Context) (exitCode int, err error)
-}

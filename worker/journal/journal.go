@@ -40,6 +40,7 @@ type Entry struct {
 	Dir         string         // of the task
 	Own         string         // of the worker, for the run: the log is there
 	LogName     string         // the artifact that the log becomes; empty when it is not uploaded
+	LiveName    string         // the artifact under which it is read meanwhile; empty when there is none
 	Expires     time.Time      // of the task's artifacts
 }
 
@@ -47,10 +48,15 @@ type Entry struct {
 type Journal struct {
 	dir   string
 	owner Owner
+	lock  *os.File
 }
 
+// ErrInUse means that another worker, which is alive, has the journal.
+var ErrInUse = errors.New("the journal is in use")
+
 // Open returns the journal in dir, which is made when needed, and the claims that an earlier
-// worker of the same owner has left. What it cannot use it removes, and says in notes.
+// worker of the same owner has left. What it cannot use it removes, and says in notes. Until
+// Close or the end of the process nobody else can open it.
 func Open(dir string, owner Owner) (j *Journal, left []Entry, notes []string, err error) {
 	const ownerOnly = 0o700
 	if err := os.MkdirAll(dir, ownerOnly); err != nil {
@@ -59,13 +65,31 @@ func Open(dir string, owner Owner) (j *Journal, left []Entry, notes []string, er
 	if err := os.Chmod(dir, ownerOnly); err != nil { //nolint:gosec // a folder
 		return nil, nil, nil, fmt.Errorf("journal: %w", err)
 	}
-	j = &Journal{dir: dir, owner: owner}
-	files, err := os.ReadDir(dir)
+	file, err := lock(filepath.Join(dir, lockName))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("journal: %w", err)
 	}
+	j = &Journal{dir: dir, owner: owner, lock: file}
+	if left, notes, err = j.left(); err != nil {
+		return nil, nil, nil, fmt.Errorf("journal: %w", errors.Join(err, j.Close()))
+	}
+	return j, left, notes, nil
+}
+
+// Close lets others open the journal. Its claims stay.
+func (j *Journal) Close() error { return j.lock.Close() }
+
+// left reads all claims, and removes what it cannot use.
+func (j *Journal) left() (left []Entry, notes []string, err error) {
+	files, err := os.ReadDir(j.dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, file := range files {
-		path := filepath.Join(dir, file.Name())
+		if file.Name() == lockName {
+			continue
+		}
+		path := filepath.Join(j.dir, file.Name())
 		e, err := j.read(path)
 		if err == nil {
 			left = append(left, e)
@@ -73,10 +97,10 @@ func Open(dir string, owner Owner) (j *Journal, left []Entry, notes []string, er
 		}
 		notes = append(notes, fmt.Sprintf("%s is not used: %v", path, err))
 		if err := os.RemoveAll(path); err != nil {
-			return nil, nil, nil, fmt.Errorf("journal: %w", err)
+			return nil, nil, err
 		}
 	}
-	return j, left, notes, nil
+	return left, notes, nil
 }
 
 // entry is a claim on disk.
@@ -90,6 +114,7 @@ type entry struct {
 	Dir         string      `json:"dir"`
 	Own         string      `json:"own"`
 	LogName     string      `json:"logName,omitempty"`
+	LiveName    string      `json:"liveName,omitempty"`
 	Expires     time.Time   `json:"expires,omitzero"`
 }
 
@@ -124,7 +149,8 @@ func (j *Journal) read(path string) (Entry, error) {
 		return Entry{}, errOwner
 	}
 	return Entry{
-		TaskID: e.TaskID, RunID: e.RunID, TakenUntil: e.TakenUntil, Dir: e.Dir, Own: e.Own, LogName: e.LogName, Expires: e.Expires,
+		TaskID: e.TaskID, RunID: e.RunID, TakenUntil: e.TakenUntil, Dir: e.Dir, Own: e.Own,
+		LogName: e.LogName, LiveName: e.LiveName, Expires: e.Expires,
 		Credentials: tc.Credentials{
 			ClientID: e.Credentials.ClientID, AccessToken: secret.New(e.Credentials.AccessToken), Certificate: secret.New(e.Credentials.Certificate),
 		},
@@ -136,7 +162,7 @@ func (j *Journal) Put(e Entry) error {
 	data, err := json.Marshal(entry{
 		Format: format, Owner: j.owner, TaskID: e.TaskID, RunID: e.RunID, TakenUntil: e.TakenUntil,
 		Credentials: credentials{e.Credentials.ClientID, e.Credentials.AccessToken.Reveal(), e.Credentials.Certificate.Reveal()},
-		Dir:         e.Dir, Own: e.Own, LogName: e.LogName, Expires: e.Expires,
+		Dir:         e.Dir, Own: e.Own, LogName: e.LogName, LiveName: e.LiveName, Expires: e.Expires,
 	})
 	if err == nil {
 		err = private.Write(j.path(e.TaskID, e.RunID), data)
@@ -155,7 +181,10 @@ func (j *Journal) Remove(taskID string, runID int64) error {
 	return nil
 }
 
-const suffix = ".claim"
+const (
+	suffix   = ".claim"
+	lockName = "lock"
+)
 
 func (j *Journal) path(taskID string, runID int64) string {
 	return filepath.Join(j.dir, fmt.Sprintf("%s_%d%s", taskID, runID, suffix))

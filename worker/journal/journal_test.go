@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,7 +26,7 @@ func claim(task string) journal.Entry {
 	return journal.Entry{
 		TaskID: task, RunID: 2, TakenUntil: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Credentials: tc.Credentials{ClientID: "task-client/" + task, AccessToken: secret.New(sentinel), Certificate: secret.New("{}")},
-		Dir:         "/tasks/task_" + task, Own: "/tasks/own_task_" + task, LogName: "public/logs/live_backing.log",
+		Dir:         "/tasks/task_" + task, Own: "/tasks/own_task_" + task, LogName: "public/logs/live_backing.log", LiveName: "public/logs/live.log",
 		Expires: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 }
@@ -36,7 +37,17 @@ func open(t *testing.T, dir string, o journal.Owner) (*journal.Journal, []journa
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = j.Close() })
 	return j, left, notes
+}
+
+// again opens a journal as the next process does.
+func again(t *testing.T, before *journal.Journal, dir string, o journal.Owner) (*journal.Journal, []journal.Entry, []string) {
+	t.Helper()
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, dir, o)
 }
 
 // same compares claims with the secrets in them.
@@ -64,7 +75,7 @@ func TestClaimsSurvive(t *testing.T) {
 	if err := j.Put(b); err != nil {
 		t.Fatal(err)
 	}
-	_, left, notes := open(t, dir, owner())
+	j, left, notes := again(t, j, dir, owner())
 	same(t, left, []journal.Entry{a, b})
 	if len(notes) > 0 {
 		t.Errorf("notes: %q", notes)
@@ -74,7 +85,7 @@ func TestClaimsSurvive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, left, _ = open(t, dir, owner())
+	_, left, _ = again(t, j, dir, owner())
 	same(t, left, []journal.Entry{b})
 }
 
@@ -95,11 +106,11 @@ func TestOnlyOneOwner(t *testing.T) {
 			}
 			other := owner()
 			change(&other)
-			_, left, notes := open(t, dir, other)
+			j, left, notes := again(t, j, dir, other)
 			if len(left) > 0 || len(notes) != 1 || !strings.Contains(notes[0], "another worker's") {
 				t.Errorf("claims %v, notes %q", left, notes)
 			}
-			if _, left, _ = open(t, dir, owner()); len(left) > 0 {
+			if _, left, _ = again(t, j, dir, owner()); len(left) > 0 {
 				t.Error("the claim was kept")
 			}
 		})
@@ -123,12 +134,12 @@ func TestDamage(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, left, notes := open(t, dir, owner())
+			j, left, notes := again(t, j, dir, owner())
 			same(t, left, []journal.Entry{claim("good")})
 			if len(notes) != 1 || !strings.Contains(notes[0], name) || strings.Contains(notes[0], sentinel) {
 				t.Errorf("notes: %q", notes)
 			}
-			if _, _, notes = open(t, dir, owner()); len(notes) > 0 {
+			if _, _, notes = again(t, j, dir, owner()); len(notes) > 0 {
 				t.Errorf("said again: %q", notes)
 			}
 		})
@@ -156,4 +167,18 @@ func TestNobodyElseReadsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestOnlyOneWorker: a second worker in the same folder must not hand back what the first one runs.
+func TestOnlyOneWorker(t *testing.T) {
+	dir := t.TempDir()
+	j, _, _ := open(t, dir, owner())
+	if err := j.Put(claim("a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, left, _, err := journal.Open(dir, owner()); !errors.Is(err, journal.ErrInUse) || len(left) > 0 {
+		t.Errorf("the second worker has %v, %v", left, err)
+	}
+	_, left, _ := again(t, j, dir, owner())
+	same(t, left, []journal.Entry{claim("a")})
 }

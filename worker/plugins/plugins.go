@@ -20,7 +20,11 @@
 // Close) is called all the same, also for a plugin whose own earlier hook failed or never ran.
 // A run that is aborted during preparing or running goes straight to Stopped; its cause is
 // its first error. The contexts of New to Started end when the run is aborted, those of Stopped
-// and later only when the worker gives up on the run (its claim is lost or its time is up).
+// and later only when the worker gives up on the run (its claim is lost or its time is up), or when
+// one of them has taken far too long.
+//
+// When the machine goes away at a known time, the log is uploaded first: Finish comes before
+// Stopped, which then ends with time to spare for the report.
 //
 // When the payload is not valid, or New fails for one plugin, nothing runs, but the plugins
 // that were made get Stopped, Finish and Close, so that the log is uploaded.

@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Resolution is how a run ends.
@@ -25,6 +26,9 @@ const (
 type Error struct {
 	Resolution Resolution
 	Err        error
+	// Deadline, of a WorkerShutdown that aborts a run, is when the machine goes away: what is
+	// uploaded by then is the log first, then artifacts. Zero is not known.
+	Deadline time.Time
 }
 
 // Error implements error with the text for the task's log.

@@ -17,8 +17,12 @@ import (
 // Run is one run of a task. Its fields do not change after the plugins have been made; its
 // methods may be called from any goroutine.
 type Run struct {
-	TaskID     string
-	RunID      int64
+	TaskID string
+	RunID  int64
+	// Slot tells runs of the same time apart: 0 to the worker's capacity less one, the lowest that
+	// is free. A port of a run is a base port + 4·Slot. The next run has the slot when this one is
+	// resolved: what is bound to it is let go in Stopped or Finish, not in Close.
+	Slot       int
 	Definition Definition
 	Raw        json.RawMessage // the definition as claimed, every byte of it
 	Payload    json.RawMessage // valid by the merged schema; empty when it was not valid

@@ -8,6 +8,8 @@ import (
 // timestamp is how the log's consumers read the time: UTC, exactly three decimals.
 const timestamp = "2006-01-02T15:04:05.000Z"
 
+const errorPrefix = "[taskcluster:error] "
+
 // Info writes a text of the worker's, each line of it with the prefix "[taskcluster TIME] ".
 //
 // Where the public worker glues its text to task output that has no newline at its end, a newline is put
@@ -24,7 +26,7 @@ func (l *Log) Warn(format string, args ...any) {
 // Error writes a text of the worker's, each line of it with the prefix "[taskcluster:error] ",
 // without a time.
 func (l *Log) Error(format string, args ...any) {
-	l.lines("[taskcluster:error] ", fmt.Sprintf(format, args...))
+	l.lines(errorPrefix, fmt.Sprintf(format, args...))
 }
 
 // lines writes all lines of text at once. A failure is not lost: Close reports it.

@@ -65,7 +65,7 @@ type Stored struct {
 // New opens a log whose spool is a new owner-only file in dir. now gives the time for the
 // prefix of lines.
 func New(dir string, now func() time.Time) (*Log, error) {
-	file, err := os.CreateTemp(dir, "task-*.log.gz") // mode 0600
+	file, err := os.CreateTemp(dir, spoolPattern) // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("tasklog: create the spool: %w", err)
 	}

@@ -32,8 +32,10 @@ type queue struct {
 	reclaims []time.Time
 	answers  []int // the next statuses of reclaimTask; 0 is no reply; 200 when used up
 	reports  []string
-	report   int      // the status of every report; 0 is 200
 	signers  []string // who called
+	// reportAnswers are the next statuses of reports, as answers; reported is told of each.
+	reportAnswers []int
+	reported      func(status int)
 }
 
 func (q *queue) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -42,12 +44,11 @@ func (q *queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, id, _ := strings.Cut(r.Header.Get("Authorization"), `id="`)
 	id, _, _ = strings.Cut(id, `"`)
 	q.signers = append(q.signers, id)
-	status, body := http.StatusOK, "{}"
+	var status int
+	body := "{}"
 	if strings.HasSuffix(r.URL.Path, "/reclaim") {
 		q.reclaims = append(q.reclaims, time.Now())
-		if len(q.answers) > 0 {
-			status, q.answers = q.answers[0], q.answers[1:]
-		}
+		status = next(&q.answers)
 		reply, _ := json.Marshal(map[string]any{
 			"takenUntil":  time.Now().Add(q.lasts),
 			"credentials": map[string]string{"clientId": "renewed", "accessToken": "t", "certificate": ""},
@@ -56,8 +57,9 @@ func (q *queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	} else {
 		text, _ := io.ReadAll(r.Body)
 		q.reports = append(q.reports, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]+string(text))
-		if q.report != 0 {
-			status = q.report
+		status = next(&q.reportAnswers)
+		if q.reported != nil {
+			q.reported(status)
 		}
 	}
 	switch {
@@ -75,13 +77,15 @@ type script struct {
 	engines.Engine
 	mu    sync.Mutex
 	calls []string
+	alive []bool        // whether the context of each call had not ended
+	grace time.Duration // of Kill
 	// at is what happens at a hook, such as "a.Prepare" or "engine.Start".
 	at map[string]func(context.Context) error
 }
 
 func (s *script) note(ctx context.Context, call string) error {
 	s.mu.Lock()
-	s.calls = append(s.calls, call)
+	s.calls, s.alive = append(s.calls, call), append(s.alive, ctx.Err() == nil)
 	fn := s.at[call]
 	s.mu.Unlock()
 	if fn != nil {
@@ -114,6 +118,9 @@ func (b *builder) Discard(ctx context.Context) error {
 }
 
 func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err := b.script.note(ctx, "engine.Start"); err != nil {
 		return nil, err
 	}
@@ -138,6 +145,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 }
 
 func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
+	s.script.grace = grace
 	defer s.Sandbox.Kill(ctx, grace) // also after a panic, as the mock would run on
 	return s.script.note(ctx, "engine.Kill")
 }
@@ -197,7 +205,7 @@ type bench struct {
 	log    *strings.Builder
 }
 
-func newBench(t *testing.T, text string) *bench {
+func newBench(t *testing.T, text string, mods ...func(*taskrun.Deps)) *bench {
 	t.Helper()
 	s := &script{Engine: mock.New(), at: map[string]func(context.Context) error{}}
 	b := &bench{script: s, queue: &queue{lasts: 20 * time.Minute}, log: &strings.Builder{}}
@@ -205,17 +213,21 @@ func newBench(t *testing.T, text string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.runner = taskrun.New(taskrun.Deps{
+	deps := taskrun.Deps{
 		Client:  tc.New("http://queue.invalid", &http.Client{Transport: b.queue}, retry.Policy{Total: time.Minute}),
 		Engine:  s,
 		Plugins: []plugins.Plugin{plugin{s, "a"}, plugin{s, "b"}}, Schema: schema,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, TasksDir: t.TempDir(),
 		Header: "header", Grace: time.Second, CleanUp: true, Started: func(string, int64) {},
-	}, tc.Claim{
+	}
+	for _, mod := range mods {
+		mod(&deps)
+	}
+	b.runner = taskrun.New(deps, tc.Claim{
 		TaskID: "AAAAAAAAAAAAAAAAAAAAAA", TakenUntil: time.Now().Add(20 * time.Minute),
 		Credentials: tc.Credentials{ClientID: "first", AccessToken: secret.New("hidden")},
 		Task:        json.RawMessage(`{"payload": ` + text + `}`),
-	})
+	}, 0)
 	return b
 }
 

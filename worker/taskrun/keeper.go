@@ -2,7 +2,6 @@ package taskrun
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -35,12 +34,8 @@ type keeper struct {
 	until time.Time
 }
 
-func newKeeper(c tc.Claim) *keeper {
-	var definition struct {
-		Deadline time.Time `json:"deadline"`
-	}
-	_ = json.Unmarshal(c.Task, &definition) // who runs the task says what is wrong with it
-	return &keeper{deadline: definition.Deadline, creds: c.Credentials, until: c.TakenUntil}
+func newKeeper(c tc.Claim, deadline time.Time) *keeper {
+	return &keeper{deadline: deadline, creds: c.Credentials, until: c.TakenUntil}
 }
 
 // credentials is a tc.Source.
@@ -51,8 +46,9 @@ func (k *keeper) credentials() tc.Credentials {
 }
 
 // run prolongs the claim until ctx ends (then it returns nil) or the claim is lost. One failed
-// attempt is no reason to give up: it goes on until the claim has really ended.
-func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) error {
+// attempt is no reason to give up: it goes on until the claim has really ended. note is told of
+// each new claim.
+func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger, note func(time.Time, tc.Credentials)) error {
 	next := k.next(k.until)
 	for {
 		if !retry.SleepUntil(ctx, next) {
@@ -62,6 +58,7 @@ func (k *keeper) run(ctx context.Context, queue tc.Run, logger *slog.Logger) err
 		switch {
 		case err == nil:
 			k.set(until, creds)
+			note(until, creds)
 			logger.Debug("reclaimed", "until", until)
 			next = k.next(until)
 			continue

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -211,7 +210,7 @@ func TestClaimLost(t *testing.T) {
 func TestLostAtTheReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, `{}`)
-		b.queue.report = http.StatusConflict
+		b.queue.reportAnswers = []int{http.StatusConflict}
 		if o := b.run(t.Context()); o.Resolution != "" || !errors.Is(o.Err, taskrun.ErrLost) || len(b.queue.reports) != 1 {
 			t.Errorf("outcome %+v, reports %v", o, b.queue.reports)
 		}
@@ -292,38 +291,4 @@ func TestGivenUp(t *testing.T) {
 			t.Errorf("outcome %+v, reports %v", o, b.queue.reports)
 		}
 	})
-}
-
-// TestRandom makes two random hooks fail, panic, wait or abort, and checks what must always be so.
-func TestRandom(t *testing.T) {
-	hooks := strings.Fields(made + prepared + built + started + killed + stopped + nothing + closed + discard)
-	for seed := range uint64(300) {
-		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1))
-			b := newBench(t, `{"runForMs": 60000}`)
-			for range 2 {
-				b.at[hooks[random.IntN(len(hooks))]] = []func(context.Context) error{
-					fail(task.Failure("told to")), explode, fail(engines.ErrNotSupported),
-					func(context.Context) error { b.runner.Abort(task.Shutdown("going away")); return nil },
-					func(context.Context) error { time.Sleep(time.Minute); return nil },
-				}[random.IntN(5)]
-			}
-			o := b.run(t.Context())
-			if o.Resolution == "" || len(b.queue.reports) != 1 {
-				t.Errorf("seed %d: outcome %+v, reports %v", seed, o, b.queue.reports)
-			}
-			count := map[string]int{}
-			for _, c := range b.seen() {
-				count[strings.TrimSuffix(c, "(nothing)")]++
-			}
-			for _, name := range []string{"a", "b"} {
-				if n := count[name+".Stopped"]; n != count[name+".Finish"] || n != count[name+".Close"] || n > 1 {
-					t.Errorf("seed %d: %v", seed, b.seen())
-				}
-			}
-			if count["engine.Discard"]+count["engine.Start"] > 1 || count["engine.Dispose"] > 1 {
-				t.Errorf("seed %d: %v", seed, b.seen())
-			}
-		})
-	}
 }

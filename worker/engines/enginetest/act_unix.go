@@ -3,9 +3,11 @@
 package enginetest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -25,10 +27,34 @@ const signals = true
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// fifo makes a pipe in the file system.
-func fifo(t *testing.T, path string) {
+// stop stops this process until it is told to go on.
+func stop() { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
+
+// stopped tells whether a process is stopped; it is true where that is not known.
+func stopped(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	text := string(data)
+	return strings.HasPrefix(text[strings.LastIndexByte(text, ')')+1:], " T")
+}
+
+// pipe makes a pipe in the file system.
+func pipe(path string) error { return syscall.Mkfifo(path, 0o600) }
+
+// pipes tells whether there are such pipes.
+const pipes = true
+
+// inheritable makes a descriptor that commands would inherit, as a careless library might, and
+// returns its name; false where the name of a descriptor cannot be known.
+func inheritable(t *testing.T) (string, bool) {
 	t.Helper()
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _, _ = syscall.Close(ends[0]), syscall.Close(ends[1]) })
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", ends[0]))
+	return name, err == nil
 }

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -30,7 +31,13 @@ func alive(pid int) bool {
 	return err == nil && event == uint32(windows.WAIT_TIMEOUT)
 }
 
-func fifo(t *testing.T, _ string) {
-	t.Helper()
-	t.Skip("this system has no pipes in the file system")
-}
+// stop does nothing: there is no signal to go on.
+func stop() {}
+
+func stopped(int) bool { return true }
+
+func pipe(string) error { return errors.New("this system has no pipes in the file system") }
+
+const pipes = false
+
+func inheritable(*testing.T) (string, bool) { return "", false }

@@ -4,10 +4,13 @@ package enginetest
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/engines"
 )
 
@@ -21,12 +24,28 @@ type Case struct {
 	// Act is in place of Payload for an engine without programs: it makes a payload for Print,
 	// Files, Sleep and Exit, the only fields that are then used.
 	Act func(Act) string
+	// Limited makes the engine with limits of each task; nil when it knows none. It skips where the
+	// machine cannot set them.
+	Limited func(t *testing.T, limits proc.Limits) engines.Engine
+	// Grouped says that the system keeps the processes of a run together: a process that has lost
+	// every trace of its run is not taken for another's, nor left when that one goes on.
+	Grouped bool
+	// Isolated says that a task cannot read what only this process may.
+	Isolated bool
+	// Alive tells whether a process runs of which the task knows the id; nil when it is the machine's.
+	Alive func(pid int) bool
 	// Loose says that processes which left the session of their command cannot be found on this system.
 	Loose bool
+
+	program string // this program, where every user may run it
 }
 
 // Run puts an engine through the cases.
 func Run(t *testing.T, c Case) {
+	if c.Alive == nil {
+		c.Alive = alive
+	}
+	c.program = program(t)
 	cases := []check{
 		{"its name and payload", describes},
 		{"output and files", outputAndFiles},
@@ -38,9 +57,10 @@ func Run(t *testing.T, c Case) {
 		{"many runs at the same time", many},
 		{"open files", opens},
 		{"walk a directory", walks},
+		{"abilities that are not there", lacks},
 	}
 	if c.Payload != nil {
-		cases = append(cases, programs()...)
+		cases = slices.Concat(cases, programs(), trees(), extraction(), abilities(), limits())
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
@@ -63,13 +83,51 @@ func (c Case) payload(t *testing.T, acts ...Act) string {
 	if c.Payload == nil {
 		return c.Act(acts[0])
 	}
-	program, err := os.Executable()
+	commands := make([][]string, len(acts))
+	for i, act := range acts {
+		commands[i] = act.command(c.program)
+	}
+	return c.Payload(commands...)
+}
+
+// open makes a folder that every user may pass through, for what tasks have to reach.
+func open(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "enginetest")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := make([][]string, len(acts))
-	for i, act := range acts {
-		commands[i] = act.command(program)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// program is this program at a place where every user may run it.
+func program(t *testing.T) string {
+	t.Helper()
+	from, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c.Payload(commands...)
+	to := filepath.Join(open(t), filepath.Base(from))
+	if os.Link(from, to) == nil && os.Chmod(to, 0o755) == nil {
+		return to
+	}
+	text, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, text, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

@@ -27,7 +27,7 @@ func describes(t *testing.T, c Case) {
 
 func outputAndFiles(t *testing.T, c Case) {
 	for _, text := range []string{"", "one\ntwo\n", "Grüße, 世界 🌍\r\n\x00\x1b[31mred\x1b[0m\n", "no newline at the end"} {
-		run := c.begin(t, Act{Print: text, Files: map[string]string{"public/a.txt": text}})
+		run := c.begin(t, Act{Print: text, Make: Make{Files: map[string]string{"public/a.txt": text}}})
 		result := wait(t, run.start(t))
 		if got := run.output(t); got != text && got != text+"\n" {
 			t.Errorf("output %q, want %q", got, text)
@@ -100,11 +100,8 @@ func killsLate(t *testing.T, c Case) {
 }
 
 func discards(t *testing.T, c Case) {
-	run := c.begin(t, Act{Print: "must not be seen\n", Files: map[string]string{"ran": ""}})
-	builder, err := run.engine.NewBuilder(t.Context(), run.Run)
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := c.begin(t, Act{Print: "must not be seen\n", Make: Make{Files: map[string]string{"ran": ""}}})
+	builder := run.build(t)
 	if err := errors.Join(builder.Setenv("NAME", "value"), builder.Discard(t.Context())); err != nil {
 		t.Error(err)
 	}
@@ -120,7 +117,7 @@ func many(t *testing.T, c Case) {
 	var wg sync.WaitGroup
 	for i := range runs {
 		text := fmt.Sprintf("run %d\n", i)
-		act := Act{Print: text, Files: map[string]string{"name": text}, Exit: i}
+		act := Act{Print: text, Make: Make{Files: map[string]string{"name": text}}, Exit: i}
 		if i == runs-1 {
 			act.Sleep = time.Hour // and is killed while the others run
 		}

@@ -40,8 +40,8 @@ func (c Case) newRun(t *testing.T, engine engines.Engine, payload string) *run {
 			t.Error(err)
 		}
 	})
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
+	dir := filepath.Join(open(t), "task")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	_, abort := context.WithCancelCause(t.Context())
@@ -57,18 +57,31 @@ func (c Case) begin(t *testing.T, acts ...Act) *run {
 	return c.newRun(t, c.New(t), c.payload(t, acts...))
 }
 
-// start starts the commands. The sandbox is killed with the test.
-func (r *run) start(t *testing.T, env ...[2]string) engines.Sandbox {
+// build begins the run.
+func (r *run) build(t *testing.T) engines.Builder {
 	t.Helper()
 	builder, err := r.engine.NewBuilder(t.Context(), r.Run)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return builder
+}
+
+// start starts the commands, with these variables.
+func (r *run) start(t *testing.T, env ...[2]string) engines.Sandbox {
+	t.Helper()
+	builder := r.build(t)
 	for _, e := range env {
 		if err := builder.Setenv(e[0], e[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return launch(t, builder)
+}
+
+// launch starts what was built. The sandbox is killed with the test.
+func launch(t *testing.T, builder engines.Builder) engines.Sandbox {
+	t.Helper()
 	sandbox, err := builder.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -164,9 +177,9 @@ func (r *run) pid(t *testing.T) int {
 }
 
 // dead fails the test when a process lives. One that init has yet to reap counts as alive for a moment.
-func dead(t *testing.T, what string, pid int) {
+func (c Case) dead(t *testing.T, what string, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Second); alive(pid); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Second); c.Alive(pid); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("%s survived as process %d", what, pid)
 			return

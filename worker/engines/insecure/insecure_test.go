@@ -26,6 +26,22 @@ func TestEngine(t *testing.T) {
 		New:     newEngine,
 		Payload: enginetest.Commands,
 		Loose:   runtime.GOOS != "linux" && runtime.GOOS != "windows",
+		Grouped: runtime.GOOS == "windows",
+	})
+}
+
+// TestEngineInGroups runs it as the worker does where control groups are writable.
+func TestEngineInGroups(t *testing.T) {
+	trees := func() *proc.Trees { return proc.NewGrouped(t.Context(), slog.New(slog.DiscardHandler)) }
+	if !trees().Grouped() || runtime.GOOS == "windows" {
+		t.Skip("no control group is writable here")
+	}
+	limited := func(_ *testing.T, limits proc.Limits) engines.Engine { return New(trees(), os.Environ(), limits) }
+	enginetest.Run(t, enginetest.Case{
+		New:     func(t *testing.T) engines.Engine { return limited(t, proc.Limits{}) },
+		Payload: enginetest.Commands,
+		Limited: limited,
+		Grouped: true,
 	})
 }
 

@@ -12,9 +12,14 @@ import (
 )
 
 func payloadOf(act enginetest.Act) string {
-	text, err := json.Marshal(map[string]any{
-		"output": act.Print, "files": act.Files, "runForMs": act.Sleep.Milliseconds(), "exitCode": act.Exit,
-	})
+	if act.Files == nil {
+		act.Files = map[string]string{}
+	}
+	script := map[string]any{"output": act.Print, "runForMs": act.Sleep.Milliseconds(), "exitCode": act.Exit}
+	if act.Files != nil { // null would not be valid
+		script["files"] = act.Files
+	}
+	text, err := json.Marshal(script)
 	if err != nil {
 		panic(err)
 	}

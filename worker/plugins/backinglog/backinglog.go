@@ -5,18 +5,22 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/workerkit/workerkit/internal/artifact"
+	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/payload"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/tasklog"
 )
 
-const contentType = "text/plain; charset=utf-8"
+// ContentType is that of logs.
+const ContentType = "text/plain; charset=utf-8"
 
 // Plugin is the feature.
 type Plugin struct{ uploader *artifact.Uploader }
@@ -71,9 +75,14 @@ func (h *hooks) Finish(ctx context.Context) error {
 		return fmt.Errorf("backinglog: %w", err)
 	}
 	name := h.run.LogNames().Backing
-	d := data(stored, h.uploader.Objects == nil)
-	d.Name, d.ContentType, d.Expires = name, contentType, h.run.Definition.Expires
-	return task.Uploaded(ctx, name, h.uploader.Upload(ctx, h.run.Queue, h.run.Logger, d))
+	return task.Uploaded(ctx, name, Upload(ctx, h.uploader, h.run.Queue, h.run.Logger, stored, name, h.run.Definition.Expires))
+}
+
+// Upload makes a complete log a run's artifact. Errors are those of the uploader.
+func Upload(ctx context.Context, uploader *artifact.Uploader, queue tc.TaskQueue, logger *slog.Logger, stored tasklog.Stored, name string, expires time.Time) error {
+	d := data(stored, uploader.Objects == nil)
+	d.Name, d.ContentType, d.Expires = name, ContentType, expires
+	return uploader.Upload(ctx, queue, logger, d)
 }
 
 // data is the log as it is on disk, or decompressed.

@@ -1,6 +1,8 @@
 // Package resourcemonitor looks at the machine's memory while a task's commands run. It tells in
 // the task's log how much was used, and ends a task that leaves too little for the machine to
-// stay healthy, before the system picks a process to kill that may be the worker.
+// stay healthy, before the system picks a process to kill that may be the worker. Of several tasks
+// the one that uses the most is ended, where the engine knows how much that is, and the others
+// get their time again.
 //
 // The lines are written once for all commands together, when the commands have ended, and only
 // when they ran long enough for a sample. Where the system does not tell its memory, there are
@@ -37,10 +39,13 @@ type Config struct {
 type Plugin struct {
 	config Config
 	read   func() (memory, error)
+
+	mu   sync.Mutex // taken before that of hooks
+	runs []*hooks   // whose commands run
 }
 
 // New makes the feature.
-func New(c Config) *Plugin { return &Plugin{c, readMemory} }
+func New(c Config) *Plugin { return &Plugin{config: c, read: readMemory} }
 
 // Name implements plugins.Plugin.
 func (*Plugin) Name() string { return "resourcemonitor" }
@@ -69,8 +74,9 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 
 // hooks is one run's monitor.
 type hooks struct {
-	plugin *Plugin
-	run    *task.Run
+	plugin  *Plugin
+	run     *task.Run
+	sandbox engines.Sandbox
 
 	mu      sync.Mutex // also held while a sample is taken
 	timer   *time.Timer
@@ -80,7 +86,9 @@ type hooks struct {
 }
 
 // Started implements plugins.Starter.
-func (h *hooks) Started(context.Context, engines.Sandbox) error {
+func (h *hooks) Started(_ context.Context, s engines.Sandbox) error {
+	h.sandbox = s
+	h.plugin.enter(h)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.timer = time.AfterFunc(interval, h.sample)
@@ -89,6 +97,8 @@ func (h *hooks) Started(context.Context, engines.Sandbox) error {
 
 // sample looks at the memory once.
 func (h *hooks) sample() {
+	h.plugin.mu.Lock()
+	defer h.plugin.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -101,8 +111,7 @@ func (h *hooks) sample() {
 	}
 	h.usage.add(m)
 	if h.tooMuch(m) {
-		h.run.Abort(task.Failure("task aborted - for more than %s, over %d%% of the system's memory was used and less than %s was available (now %s of %s)",
-			h.plugin.config.Allowed, h.plugin.config.MaxUsedPercent, size(h.plugin.config.MinAvailable), size(m.available), size(m.total)))
+		h.plugin.end(h, m)
 	}
 	h.timer.Reset(interval)
 }
@@ -137,6 +146,7 @@ func (h *hooks) Close(context.Context) error {
 // stop ends the sampling, waits for a sample that is being taken, and tells whether that was
 // the first call.
 func (h *hooks) stop() bool {
+	h.plugin.leave(h)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first := !h.stopped

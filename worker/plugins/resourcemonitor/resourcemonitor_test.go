@@ -41,7 +41,7 @@ func monitor(t *testing.T, c Config, lasts time.Duration, read func(since time.D
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		p := &Plugin{c, func() (memory, error) { return read(time.Since(begin)) }}
+		p := &Plugin{config: c, read: func() (memory, error) { return read(time.Since(begin)) }}
 		made, err := p.New(run.Run)
 		if err != nil {
 			t.Fatal(err)

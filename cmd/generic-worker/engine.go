@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/workerkit/workerkit/worker/config"
+)
+
+// chooseEngine says which engine runs: the configured one; else the one that the program is
+// called by, as the public binaries are; else the one that a privileged user needs.
+func chooseEngine(configured, program string, privileged bool) string {
+	if configured != "" {
+		return configured
+	}
+	base := strings.ToLower(program[strings.LastIndexAny(program, `/\`)+1:])
+	for part := range strings.SplitSeq(strings.TrimSuffix(base, ".exe"), "-") {
+		switch part {
+		case config.EngineMultiuser:
+			return config.EngineMultiuser
+		case config.EngineInsecure, "simple": // before release 62
+			return config.EngineInsecure
+		}
+	}
+	if privileged {
+		return config.EngineMultiuser
+	}
+	return config.EngineInsecure
+}
+
+// fit completes a configuration for this program, as it was called, on this machine.
+func fit(c *config.Config, program string) (warnings []string, err error) {
+	return c.Fit(chooseEngine(c.Workerkit.Engine, program, privileged()), desktop())
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/multiuser"
+)
+
+const (
+	// openTime bounds what an engine does before the first run: a login may take minutes.
+	openTime = 10 * time.Minute
+	// closeTime bounds what an engine does after the last one: the machine may be about to go.
+	closeTime = 10 * time.Second
+)
+
+// open lets the engine begin what it does between runs, until the returned function is called.
+// code is what the program ends with when there is an error or nothing more to do.
+func (p *program) open() (shut func(), code int, err error) {
+	keeper, ok := p.engine.(engines.Keeper)
+	if !ok {
+		return func() {}, 0, nil
+	}
+	ctx, done := context.WithTimeout(context.Background(), openTime)
+	defer done()
+	err = keeper.Open(ctx)
+	if errors.Is(err, multiuser.ErrReboot) {
+		return nil, exitReboot, p.reboot("to log the next task's account in")
+	}
+	if err != nil {
+		return nil, exitInternal, err
+	}
+	return func() {
+		ctx, done := context.WithTimeout(context.Background(), closeTime)
+		defer done()
+		if err := keeper.Close(ctx); err != nil {
+			p.logger.Warn("the engine did not end cleanly", "error", err)
+		}
+	}, 0, nil
+}
+
+// reboot starts the machine again, unless its owner wants to do that.
+func (p *program) reboot(why string) error {
+	if p.config.DisableReboots {
+		p.logger.Info("the machine has to be rebooted, which the configuration leaves to others", "why", why)
+		return nil
+	}
+	p.logger.Info("rebooting", "why", why)
+	p.metrics.event("instanceReboot", time.Now(), "", 0)
+	return p.power.reboot("generic-worker: " + why)
+}
+
+// oneTask tells whether this worker runs a task, and then has the machine rebooted for the next.
+func (p *program) oneTask() bool {
+	return p.engine.Name() == multiuser.Name && !p.config.HeadlessTasks
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/worker"
+	"github.com/workerkit/workerkit/worker/room"
+	"github.com/workerkit/workerkit/worker/taskrun"
+)
+
+// loop is what the claim loop works with.
+func (p *program) loop(runs taskrun.Deps, count *counter) worker.Deps {
+	c := p.config
+	work := p.client.Work(p.source, p.name())
+	dirs := room.NewLeftovers(runs.TasksDir, taskrun.IsDir, taskrun.RemoveDir)
+	dirs.Hold(p.unswept...)
+	space := p.room(runs.TasksDir, dirs)
+	d := worker.Deps{
+		Logger: p.logger, Capacity: int(c.Capacity), Idle: time.Duration(c.IdleTimeoutSecs) * time.Second, //nolint:gosec // a number of seconds
+		Tasks:     count.remaining(),
+		Faults:    p.faults(),
+		Claim:     work.Claim,
+		MayBeLost: func(error) { p.metrics.event("claimMayBeLost", time.Now(), "", 0) },
+		NewRun: func(claim tc.Claim, slot int) worker.Run {
+			p.metrics.event("taskQueued", claim.Scheduled, claim.TaskID, claim.RunID)
+			p.logger.Info("claimed a task", "taskId", claim.TaskID, "runId", claim.RunID)
+			r := taskrun.New(runs, claim, slot)
+			dir, own := r.Dirs()
+			return &heldRun{r, dirs.Hold(filepath.Base(dir), filepath.Base(own))}
+		},
+		Sweep:    p.sweep(dirs),
+		Room:     space.For,
+		Collect:  space.Collect,
+		Changed:  p.changed,
+		Resolved: func(claim tc.Claim, o taskrun.Outcome) { p.ended(count, claim, o) },
+		Quiet:    debug.FreeOSMemory,
+	}
+	if p.runner != nil {
+		d.Terminate = p.terminate
+	}
+	return d
+}
+
+// ended notes in the worker's own log and files that a run has ended.
+func (p *program) ended(count *counter, claim tc.Claim, o taskrun.Outcome) {
+	p.metrics.event("taskFinish", time.Now(), claim.TaskID, claim.RunID)
+	p.resolved(claim, o)
+	if err := count.add(); err != nil {
+		p.logger.Error("numberOfTasksToRun may not hold over a restart", "error", err)
+	}
+	p.remember(claim)
+}
+
+// heldRun is a run whose directories are kept until they are cleaned.
+type heldRun struct {
+	*taskrun.Runner
+	release func()
+}
+
+func (r *heldRun) Clean(ctx context.Context) {
+	defer r.release()
+	r.Runner.Clean(ctx)
+}
+
+// room is the space for tasks, and what may be deleted for it.
+func (p *program) room(tasksDir string, dirs *room.Leftovers) *room.Room {
+	r := &room.Room{Dir: tasksDir, Each: uint64(p.config.RequiredDiskSpaceMegabytes) << 20, Free: room.Free, Logger: p.logger}
+	if p.config.CleanUpTaskDirs {
+		r.Collectors = append(r.Collectors, dirs)
+	}
+	return r
+}
+
+// sweep returns what removes the directories of tasks of a worker that ended without cleaning up.
+func (p *program) sweep(dirs *room.Leftovers) func() {
+	if !p.config.CleanUpTaskDirs {
+		return func() {}
+	}
+	return func() {
+		if _, err := dirs.Collect(context.Background(), math.MaxUint64); err != nil {
+			p.logger.Warn("old task directories are left", "error", err)
+		}
+	}
+}
+
+// errFaulty means that the worker does not trust its machine. It has been reported when the worker ends.
+var errFaulty = errors.New("too many tasks in a row failed through this machine's fault (see workerkit.maxFaultyRuns)")

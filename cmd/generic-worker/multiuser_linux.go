@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/workerkit/workerkit/worker/config"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/multiuser"
+)
+
+// multiuser makes the engine that runs each task as an account of its own.
+func (p parts) multiuser() (engines.Engine, error) {
+	c := p.config
+	if !privileged() {
+		return nil, fmt.Errorf("%w: the engine multiuser makes accounts, which only root can: start the worker as root, or set workerkit.engine to insecure", config.ErrInvalid)
+	}
+	homes, err := filepath.Abs(c.TasksDir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tasksDir: %w", config.ErrInvalid, err)
+	}
+	made := multiuser.Config{
+		Logger: p.logger, Limits: p.limits(), Homes: homes, Slots: int(c.Capacity),
+		CleanUp: c.CleanUpTaskDirs, AfterCreation: c.RunAfterUserCreation,
+	}
+	if !c.HeadlessTasks {
+		if made.Desktop, err = gdm(multiuser.GDM); err != nil {
+			return nil, err
+		}
+	}
+	made.Trees = p.trees
+	return multiuser.New(made), nil
+}
+
+// gdm is a desktop whose login manager has its configuration at path.
+func gdm(path string) (*multiuser.Desktop, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%w: headlessTasks: tasks in a desktop session need the login manager gdm3, and there is no %s: set headlessTasks to true", config.ErrInvalid, path)
+	}
+	return &multiuser.Desktop{
+		CurrentFile: "current-task-user.json", NextFile: "next-task-user.json",
+		AutoLogin: func(name string) error { return multiuser.AutoLogin(path, name) },
+		Session:   multiuser.Session,
+		Patience:  5 * time.Minute, Poll: time.Second,
+	}, nil
+}

@@ -1,0 +1,6 @@
+package main
+
+import "golang.org/x/sys/windows"
+
+// privileged tells whether this process may make users.
+func privileged() bool { return windows.GetCurrentProcessToken().IsElevated() }

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package accounts
+
+import (
+	"context"
+
+	"github.com/workerkit/workerkit/internal/secret"
+)
+
+func (*Accounts) create(context.Context, string) (Account, error) { return Account{}, ErrUnsupported }
+
+func (*Accounts) setPassword(context.Context, string, secret.String) error { return ErrUnsupported }
+
+func (*Accounts) kill(context.Context, uint32) error { return ErrUnsupported }
+
+func (*Accounts) delete(context.Context, Account) error { return ErrUnsupported }
+
+func (*Accounts) left(string) ([]Account, error) { return nil, ErrUnsupported }
+
+func (*Accounts) lookup(string) (Account, bool, error) { return Account{}, false, ErrUnsupported }

@@ -1,0 +1,167 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/workerkit/workerkit/internal/rmtree"
+)
+
+// disarm deletes what would start processes of the account again: its entries of cron and the
+// wish to have its services started without a login.
+func (a *Accounts) disarm(name string) {
+	for _, path := range []string{"/var/spool/cron/crontabs/", "/var/spool/cron/", "/var/spool/cron/tabs/", "/var/lib/systemd/linger/"} {
+		a.remove(path + name)
+	}
+}
+
+func (a *Accounts) remove(path string) {
+	if err := rmtree.Remove(path); err != nil {
+		a.logger.Warn("something of a task's account is left", "error", err)
+	}
+}
+
+// sweep deletes what belongs to the account in the folders that every account can write to.
+func (a *Accounts) sweep(account Account) {
+	removeObjects(account.UID)
+	for _, dir := range []string{
+		"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/crash", "/var/spool/cron/atjobs",
+		"/var/spool/at", "/var/mail", "/var/spool/mail",
+	} {
+		a.sweepDir(dir, account)
+	}
+}
+
+func (a *Accounts) sweepDir(dir string, account Account) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // not every system has it
+	}
+	for _, entry := range entries {
+		info, err := entry.Info() // of a link, the link's own
+		if err != nil {
+			continue
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == account.UID {
+			a.remove(filepath.Join(dir, entry.Name()))
+		}
+	}
+}
+
+// kill ends processes until there is none: what one of them starts meanwhile is found next time.
+func (*Accounts) kill(ctx context.Context, uid uint32) error {
+	wait := time.Millisecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		pids, err := processes(uid)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("accounts: kill the processes of user %d: %w", uid, context.Cause(ctx))
+		case <-timer.C:
+		}
+		wait = min(2*wait, 50*time.Millisecond)
+	}
+}
+
+// processes lists the processes that run with a user id: their own, or that of a program with
+// the set-user-ID bit which they execute. Ended ones are left out.
+func processes(uid uint32) ([]int, error) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("accounts: list the processes: %w", err)
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("accounts: list the processes: %w", err)
+	}
+	id := strconv.FormatUint(uint64(uid), 10)
+	var found []int
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if status, err := os.ReadFile("/proc/" + name + "/status"); err == nil && runsAs(string(status), id) {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
+
+func runsAs(status, uid string) bool {
+	for line := range strings.Lines(status) {
+		key, value, _ := strings.Cut(line, ":")
+		fields := strings.Fields(value)
+		switch key {
+		case "State":
+			if len(fields) > 0 && (fields[0] == "Z" || fields[0] == "X") {
+				return false
+			}
+		case "Uid":
+			return slices.Contains(fields, uid)
+		}
+	}
+	return false
+}
+
+// removeObjects removes the account's System V shared memory, semaphores and message queues,
+// which outlive processes. What cannot be removed is no other account's to use.
+func removeObjects(uid uint32) {
+	for _, kind := range []struct {
+		list   string
+		remove func(id int)
+	}{
+		{"shm", func(id int) { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) }},
+		{"sem", func(id int) { _, _, _ = unix.Syscall(unix.SYS_SEMCTL, uintptr(id), 0, unix.IPC_RMID) }},
+		{"msg", func(id int) { _, _, _ = unix.Syscall(unix.SYS_MSGCTL, uintptr(id), unix.IPC_RMID, 0) }},
+	} {
+		data, err := os.ReadFile("/proc/sysvipc/" + kind.list)
+		if err != nil {
+			continue // a kernel without them
+		}
+		for _, id := range owned(string(data), uid) {
+			kind.remove(id)
+		}
+	}
+}
+
+// owned lists the objects of a table of /proc/sysvipc that a user owns or has made.
+func owned(table string, uid uint32) []int {
+	var ids []int
+	var head []string
+	want := strconv.FormatUint(uint64(uid), 10)
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if head == nil {
+			head = fields
+			continue
+		}
+		for i, field := range fields {
+			if i < len(head) && (head[i] == "uid" || head[i] == "cuid") && field == want {
+				if id, err := strconv.Atoi(fields[1]); err == nil {
+					ids = append(ids, id)
+				}
+				break
+			}
+		}
+	}
+	return ids
+}

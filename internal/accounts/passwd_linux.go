@@ -1,0 +1,69 @@
+package accounts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Fields of /etc/passwd.
+const (
+	fieldUID  = 2
+	fieldGID  = 3
+	fieldHome = 5
+	fields    = 7
+)
+
+// find returns the fields of the line of a name in one of the files of accounts, and all lines.
+func find(path, name string) (line []string, all [][]string, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("accounts: %w", err)
+	}
+	for text := range strings.Lines(string(data)) {
+		entry := strings.Split(strings.TrimRight(text, "\n"), ":")
+		if entry[0] == name {
+			line = entry
+		}
+		all = append(all, entry)
+	}
+	return line, all, nil
+}
+
+func (*Accounts) lookup(name string) (Account, bool, error) {
+	line, _, err := find("/etc/passwd", name)
+	if err != nil || line == nil || !IsTask(name) {
+		return Account{}, false, err
+	}
+	account, ok := parse(line)
+	if !ok {
+		return Account{}, false, fmt.Errorf("accounts: the line of %s in /etc/passwd is not as it should be", name)
+	}
+	return account, true, nil
+}
+
+func (*Accounts) left(parent string) ([]Account, error) {
+	_, all, err := find("/etc/passwd", "")
+	if err != nil {
+		return nil, err
+	}
+	var left []Account
+	for _, line := range all {
+		if account, ok := parse(line); ok && IsTask(account.Name) && filepath.Dir(account.Home) == parent {
+			left = append(left, account)
+		}
+	}
+	return left, nil
+}
+
+func parse(line []string) (Account, bool) {
+	if len(line) < fields {
+		return Account{}, false
+	}
+	uid, noUID := strconv.ParseUint(line[fieldUID], 10, 32)
+	gid, noGID := strconv.ParseUint(line[fieldGID], 10, 32)
+	a := Account{Name: line[0], UID: uint32(uid), GID: uint32(gid), Home: line[fieldHome]}
+	return a, noUID == nil && noGID == nil && uid != 0
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package asuser
+
+// Do returns ErrUnsupported.
+func Do(User, func() error) error { return ErrUnsupported }

@@ -1,0 +1,170 @@
+package rmtree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Remove removes path and all below it. Nothing there is no error. The folder that path is in
+// must be one that only its owner or root can change.
+func Remove(path string) error {
+	parent, err := unix.Open(filepath.Dir(path), unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_RDONLY, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	defer unix.Close(parent)
+	r := remover{parent: parent, base: filepath.Base(path)}
+	err = r.remove(parent, r.base, 0)
+	if err == nil {
+		err = r.rest()
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
+// remover removes one tree.
+type remover struct {
+	parent int // the folder that the tree is in
+	base   string
+	moved  int // subtrees that were too deep, and are beside the tree now
+}
+
+// deep is how many directories are held open at once: a tree may be deeper than that by as much as
+// its owner likes, and is then taken to pieces.
+const deep = 64
+
+// rest removes the pieces of a tree that was too deep. They may be too deep themselves.
+func (r *remover) rest() error {
+	for i := 0; i < r.moved; i++ {
+		if err := r.remove(r.parent, r.piece(i), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// piece is the name of a part of the tree, by which a later Remove of all that begins like the
+// tree finds it again.
+func (r *remover) piece(i int) string { return r.base + ".left" + strconv.Itoa(i) }
+
+// remove removes what has the name in an open directory.
+func (r *remover) remove(at int, name string, depth int) error {
+	err := unix.Unlinkat(at, name, 0)
+	if errors.Is(err, unix.EACCES) && depth > 0 {
+		_ = unix.Fchmod(at, 0o700) // the owner, who we are, has taken the right away
+		err = unix.Unlinkat(at, name, 0)
+	}
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if depth == deep {
+		return r.putAside(at, name)
+	}
+	dir, open := openDir(at, name)
+	if errors.Is(open, unix.ENOTDIR) { // then it is the first error that counts
+		open = err
+	}
+	if errors.Is(open, unix.ENOENT) { // somebody else removes it too
+		return nil
+	}
+	if open != nil {
+		return fmt.Errorf("%s: %w", name, open)
+	}
+	if err := r.empty(dir, depth); err != nil {
+		return err
+	}
+	if err := unix.Unlinkat(at, name, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// putAside moves a subtree beside the tree.
+func (r *remover) putAside(at int, name string) error {
+	for {
+		err := unix.Renameat(at, name, r.parent, r.piece(r.moved))
+		r.moved++
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST): // what an earlier attempt has left
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+}
+
+// empty removes all entries of a directory, and closes it. It reads it anew until it is empty, as
+// some file systems skip entries when others are removed.
+func (r *remover) empty(fd, depth int) error {
+	dir := os.NewFile(uintptr(fd), "directory")
+	defer dir.Close()
+	for {
+		names, err := dir.Readdirnames(1024)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read a directory: %w", err)
+		}
+		var first error
+		for _, name := range names {
+			if err := r.remove(fd, name, depth+1); err != nil && first == nil {
+				first = err
+			}
+		}
+		if first != nil {
+			return first
+		}
+		if _, err := dir.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("read a directory: %w", err)
+		}
+	}
+}
+
+// openDir opens a directory, not through a link and not over the border of a mount.
+func openDir(at int, name string) (int, error) {
+	how := unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
+	}
+	fd, err := unix.Openat2(at, name, &how)
+	switch {
+	case errors.Is(err, unix.EXDEV):
+		return 0, ErrMount
+	case errors.Is(err, unix.ENOSYS): // Linux before 5.6
+		return openOld(at, name)
+	case errors.Is(err, unix.EACCES): // its owner, who we are, has taken the right away
+		if err := unix.Fchmodat(at, name, 0o700, 0); err == nil {
+			return unix.Openat2(at, name, &how)
+		}
+	}
+	return fd, err
+}
+
+// openOld knows a mount by its device, so not one of a folder of the same file system.
+func openOld(at int, name string) (int, error) {
+	fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	var above, here unix.Stat_t
+	err = errors.Join(unix.Fstat(at, &above), unix.Fstat(fd, &here))
+	if err == nil && above.Dev != here.Dev {
+		err = ErrMount
+	}
+	if err != nil {
+		return 0, errors.Join(err, unix.Close(fd))
+	}
+	return fd, nil
+}

@@ -1,0 +1,76 @@
+package engines
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Mounter is a Builder that can put a directory or file of the worker at a place in the sandbox.
+type Mounter interface {
+	Mount(ctx context.Context, m Mount) error
+}
+
+// Mount asks for Source (a path on the worker's machine) to be seen at Target by the task, which
+// may write there unless it is ReadOnly. Target is relative to the task directory or absolute, as
+// the commands see it. What the task wrote is in Source when Dispose has returned; the engine
+// neither removes Source nor follows links in it.
+type Mount struct {
+	Source, Target string
+	ReadOnly       bool
+}
+
+// Proxier is a Builder that can make an HTTP handler reachable by the commands and the services of
+// this run, and by nobody else, from Start to the end of the commands. It returns the base URL as
+// they see it, without a slash at its end. name is unique in the run and matches [a-z]{3,22}; in
+// the URL it may be a host.
+type Proxier interface {
+	Proxy(ctx context.Context, name string, h http.Handler) (url string, err error)
+}
+
+// Servicer is a Builder that can run services beside the commands: what is known as sidecars.
+type Servicer interface {
+	// Service asks for a service. Its image is fetched before it returns. It runs, and accepts
+	// connections if it has ports, before the first command starts, and ends with the last one.
+	// One that ends earlier is said in the run's log, and does not end the commands.
+	Service(ctx context.Context, s Service) error
+}
+
+// Service is a program that the commands use, as a database.
+type Service struct {
+	Name    string // unique in the run; the host by which the commands reach it
+	Image   string // as the engine's own payload names images
+	Command []string
+	Env     map[string]string
+	Ports   []uint16 // at which it answers when it is ready
+}
+
+// Sheller is a Sandbox in which a further command can be run, with or without a terminal. An
+// empty command is the shell that a person would expect. It may be called until the commands have ended, which ends the shells too.
+type Sheller interface {
+	Shell(ctx context.Context, command []string, terminal bool) (Shell, error)
+}
+
+// Shell is a command beside the task's own, with the same user, environment, directory and
+// limits. Reading gives both of its streams, writing feeds its standard input. Close ends it and
+// all that it started.
+type Shell interface {
+	io.ReadWriteCloser
+	// Resize tells the terminal's size; without a terminal it does nothing.
+	Resize(columns, rows uint16) error
+	Wait(ctx context.Context) (exitCode int, err error)
+}
+
+// Meter is a Sandbox that knows what the run uses.
+type Meter interface {
+	// Usage is cheap enough to be asked every second. What is not known is zero.
+	Usage(ctx context.Context) (Usage, error)
+}
+
+// Usage is what all processes of a run use together.
+type Usage struct {
+	Memory       uint64 // bytes now; 0 when the commands have ended
+	PeakMemory   uint64 // bytes
+	User, Kernel time.Duration
+}
