@@ -100,7 +100,7 @@ func (w *Worker) failed(err error) {
 		w.deps.Logger.Warn("claimWork failed; if its reply was lost, a claim may be lost until it expires", "error", err)
 		w.deps.MayBeLost(err)
 	} else {
-		w.deps.Logger.Warn("the queue refused claimWork", "error", err)
+		w.deps.Logger.Warn("claimWork failed; the queue refused it", "error", err)
 	}
 	w.backOff()
 }

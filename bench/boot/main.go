@@ -63,7 +63,7 @@ func series(ctx context.Context, s *measure.Stand, name string, n int, done *int
 			return err
 		}
 	}
-	measure.Spans("start to first claim, "+name, spans)
+	measure.Spans("start to first claim, "+name, spans, "")
 	return nil
 }
 

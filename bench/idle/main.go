@@ -1,6 +1,7 @@
 // Command idle measures start-worker and generic-worker, idle after one task: their memory, the
-// processor time that they take, and how often the metadata service is asked. The machine is
-// static, or one of an emulated cloud.
+// processor time that they take, and the calls that they make; then their memory with tasks that
+// run. The machine is static, or one of an emulated cloud, where how often the metadata service is
+// asked counts and no further tasks are run.
 package main
 
 import (
@@ -13,76 +14,124 @@ import (
 	"github.com/workerkit/workerkit/bench/measure"
 )
 
+// The targets.
+const (
+	idleMemory = "worker 16 MiB"
+	busyMemory = "worker 48 MiB"
+)
+
 func main() {
 	after := flag.Duration("after", time.Minute, "how `long` to idle")
 	cloud := flag.String("cloud", "", "ec2, gce or azure; a static machine when empty")
-	measure.Main(func(ctx context.Context, s *measure.Stand) error { return idle(ctx, s, *cloud, *after) })
-}
-
-func idle(ctx context.Context, s *measure.Stand, cloud string, after time.Duration) error {
-	runner, err := boot(ctx, s, cloud)
-	if err != nil {
-		return err
-	}
-	calls, err := s.Await(ctx, "queue", "reportCompleted", 1)
-	if err != nil {
-		return err
-	}
-	worker, err := measure.Child(runner, "generic-worker")
-	if err != nil {
-		return err
-	}
-	before, err := cpu(runner, worker)
-	if err != nil {
-		return err
-	}
-	asked := metadata(calls)
-	select {
-	case <-time.After(after):
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	used, err := cpu(runner, worker)
-	if err != nil {
-		return err
-	}
-	name := "idle"
-	if cloud != "" {
-		name = "idle on " + cloud
-		calls, err := s.Await(ctx, "queue", "reportCompleted", 1)
+	tasks := flag.Int("tasks", 8, "how many `tasks` then run on the static machine")
+	measure.Main(func(ctx context.Context, s *measure.Stand) error {
+		runner, err := boot(ctx, s, *cloud, *tasks)
 		if err != nil {
 			return err
 		}
-		measure.Row(name+": metadata calls a minute", fmt.Sprintf("%.1f", float64(metadata(calls)-asked)/after.Minutes()), after.String())
-	}
-	return report(name, after, []int{runner, worker}, before, used)
+		pids, err := idle(ctx, s, runner, *cloud, *after)
+		if err != nil || *cloud != "" {
+			return err
+		}
+		return busy(ctx, s, pids, *tasks)
+	}, "--long-poll", "20s") // as the queue has it: calls are counted here
 }
 
-// report prints the rows of the two processes.
-func report(name string, after time.Duration, pids []int, before, used []time.Duration) error {
+// idle returns the process ids of start-worker and generic-worker.
+func idle(ctx context.Context, s *measure.Stand, runner int, cloud string, after time.Duration) ([]int, error) {
+	calls, err := s.Await(ctx, "queue", "reportCompleted", 1)
+	if err != nil {
+		return nil, err
+	}
+	worker, err := measure.Child(runner, "generic-worker")
+	if err != nil {
+		return nil, err
+	}
+	pids := []int{runner, worker}
+	before, err := cpu(pids...)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(after):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	used, err := cpu(pids...)
+	if err != nil {
+		return nil, err
+	}
+	later, err := s.Await(ctx, "queue", "reportCompleted", 1)
+	if err != nil {
+		return nil, err
+	}
+	name := "idle, " + s.Engine
+	if cloud != "" {
+		name = "idle on " + cloud
+		measure.Row(name+": metadata calls a minute", fmt.Sprintf("%.1f", float64(metadata(later)-metadata(calls))/after.Minutes()), after.String())
+	} else {
+		measure.Row(name+": calls an hour", fmt.Sprintf("%.0f", float64(len(later)-len(calls))/after.Hours()), "in "+after.String()+"; target 360")
+	}
+	for i, program := range programs {
+		took := used[i] - before[i]
+		measure.Row(name+", "+program+": CPU", fmt.Sprintf("%.3f %%", 100*took.Seconds()/after.Seconds()), fmt.Sprintf("%v in %v", took, after))
+	}
+	return pids, memory(name, pids, "target "+idleMemory)
+}
+
+// busy shows the memory while tasks run.
+func busy(ctx context.Context, s *measure.Stand, pids []int, tasks int) error {
+	bell, err := measure.NewBell()
+	if err != nil {
+		return err
+	}
+	defer bell.Close()
+	for range tasks {
+		if _, err := s.Task(ctx, bell.Command("seq 1 100000; exec sleep 5")); err != nil {
+			return err
+		}
+	}
+	if _, err := bell.Wait(ctx, tasks); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(2 * time.Second): // they have printed it
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := memory(fmt.Sprintf("%d tasks, %s", tasks, s.Engine), pids, "target "+busyMemory); err != nil {
+		return err
+	}
+	_, err = s.Await(ctx, "queue", "reportCompleted", tasks+1)
+	return err
+}
+
+// programs are what the process ids are of.
+var programs = []string{"start-worker", "generic-worker"} //nolint:gochecknoglobals // constant
+
+// memory prints the rows of the two processes.
+func memory(name string, pids []int, note string) error {
 	var resident, anonymous int64
-	for i, program := range []string{"start-worker", "generic-worker"} {
+	for i, program := range programs {
 		memory, err := measure.Memory(pids[i])
 		if err != nil {
 			return err
 		}
 		measure.Row(name+", "+program+": VmRSS", measure.Mebibytes(memory["VmRSS"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
-		took := used[i] - before[i]
-		measure.Row(name+", "+program+": CPU", fmt.Sprintf("%.3f %%", 100*took.Seconds()/after.Seconds()), fmt.Sprintf("%v in %v", took, after))
 		resident += memory["VmRSS"]
 		anonymous += memory["RssAnon"]
 	}
-	measure.Row(name+", both: VmRSS", measure.Mebibytes(resident), "RssAnon "+measure.Mebibytes(anonymous))
+	measure.Row(name+", both: VmRSS", measure.Mebibytes(resident), "RssAnon "+measure.Mebibytes(anonymous)+"; "+note)
 	return nil
 }
 
 // boot boots a machine with one task for it, and returns the process id of start-worker.
-func boot(ctx context.Context, s *measure.Stand, cloud string) (int, error) {
+func boot(ctx context.Context, s *measure.Stand, cloud string, capacity int) (int, error) {
 	if cloud == "" {
 		if _, err := s.Task(ctx, []string{"/bin/true"}); err != nil {
 			return 0, err
 		}
-		machine, err := s.Machine(ctx)
+		machine, err := s.MachineIn(ctx, measure.Pool, capacity, nil)
 		if err != nil {
 			return 0, err
 		}

@@ -23,7 +23,7 @@ func Spread[T cmp.Ordered](what string, values []T, show func(T) string) {
 }
 
 // Target prints a row with the median of values, their 95th percentile, and what the median is
-// meant to be.
+// meant to be; "" when nobody has said.
 func Target[T cmp.Ordered](what string, values []T, target string, show func(T) string) {
 	sorted := slices.Sorted(slices.Values(values))
 	if len(sorted) == 0 {
@@ -31,7 +31,11 @@ func Target[T cmp.Ordered](what string, values []T, target string, show func(T) 
 		return
 	}
 	at := func(percent int) string { return show(sorted[(len(sorted)-1)*percent/100]) }
-	Row(what, at(50), fmt.Sprintf("p95 %s, n=%d; target %s", at(95), len(sorted), target))
+	note := fmt.Sprintf("p95 %s, n=%d", at(95), len(sorted))
+	if target != "" {
+		note += "; target " + target
+	}
+	Row(what, at(50), note)
 }
 
 // Percentile prints a row with one percentile of values.
@@ -50,11 +54,7 @@ func Spans(what string, spans []Span, target string) {
 		wall, own, calls = append(wall, s.Wall), append(own, s.Own), append(calls, s.Calls)
 	}
 	Spread(what+": wall", wall, Milliseconds)
-	if target == "" {
-		Spread(what+": own (no call in flight)", own, Milliseconds)
-	} else {
-		Target(what+": own (no call in flight)", own, target, Milliseconds)
-	}
+	Target(what+": own (no call in flight)", own, target, Milliseconds)
 	Spread(what+": calls", calls, Number)
 }
 

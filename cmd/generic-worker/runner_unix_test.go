@@ -67,10 +67,11 @@ func TestRunnerEndsTheWorker(t *testing.T) {
 		end  func(*process)
 		want string
 	}{
-		"finish":      {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &yes}) }, "completed"},
-		"abort":       {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &no}) }, "worker-shutdown"},
-		"not said":    {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination}) }, "worker-shutdown"},
-		"runner dies": {func(p *process) { _ = p.stdin.Close() }, "worker-shutdown"},
+		"finish":            {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &yes}) }, "completed"},
+		"abort":             {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &no}) }, "worker-shutdown"},
+		"not said":          {func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination}) }, "worker-shutdown"},
+		"no time to finish": {func(p *process) { p.say(protocol.Terminate(true, time.Now().Add(30*time.Second))) }, "worker-shutdown"},
+		"runner dies":       {func(p *process) { _ = p.stdin.Close() }, "worker-shutdown"},
 		"changes its mind": {func(p *process) {
 			p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &yes})
 			p.say(protocol.Message{Type: protocol.GracefulTermination, FinishTasks: &no})

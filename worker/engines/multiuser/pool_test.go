@@ -12,10 +12,10 @@ import (
 	"github.com/workerkit/workerkit/internal/accounts"
 )
 
-// maker makes accounts that are numbers, each in a second; from and below to it fails.
+// maker makes accounts that are numbers, each in a second.
 type maker struct {
-	made     atomic.Int64
-	from, to int64
+	made  atomic.Int64
+	fails func(n int64) bool // nil is never
 }
 
 var errTold = errors.New("told to")
@@ -23,7 +23,7 @@ var errTold = errors.New("told to")
 func (m *maker) create(context.Context) (accounts.Account, error) {
 	time.Sleep(time.Second)
 	n := m.made.Add(1)
-	if n > m.from && n <= m.to {
+	if m.fails != nil && m.fails(n) {
 		return accounts.Account{}, errTold
 	}
 	return accounts.Account{Name: strconv.FormatInt(n, 10)}, nil
@@ -67,7 +67,7 @@ func TestAccountsAreReadyBeforeTheyAreNeeded(t *testing.T) {
 func TestAccountsThatCannotBeMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancelCause(t.Context())
-		m := &maker{from: 0, to: 1}
+		m := &maker{fails: func(n int64) bool { return n == 1 || n > 3 }}
 		p := fill(ctx, 0, m.create)
 		time.Sleep(time.Hour)
 		if n := m.made.Load(); n != 1 {
@@ -76,8 +76,7 @@ func TestAccountsThatCannotBeMade(t *testing.T) {
 		if a, err := p.take(ctx); err != nil || a.Name != "2" {
 			t.Errorf("%v, %v", a, err)
 		}
-		m.from, m.to = 3, 1000
-		if _, err := p.take(ctx); err != nil { // which was being made already
+		if _, err := p.take(ctx); err != nil {
 			t.Error(err)
 		}
 		if _, err := p.take(ctx); !errors.Is(err, errTold) {

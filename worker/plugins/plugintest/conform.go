@@ -38,6 +38,7 @@ func Conform(t *testing.T, c Case) {
 		{"payload that was not valid", invalidPayload},
 		{"not asked for", notAskedFor},
 		{"aborted", aborted},
+		{"in a worker, in all kinds of trouble", inWorker},
 		{"many runs at the same time", many},
 		{"no secret in logs and errors", secrets},
 	} {
