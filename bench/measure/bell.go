@@ -2,6 +2,7 @@ package measure
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -76,12 +77,14 @@ func (b *Bell) Wait(ctx context.Context, count int) ([]Ring, error) {
 	return rings, nil
 }
 
-// Gone waits until a process is no more, and tells when that was, to a millisecond or so.
+// Gone waits until a process has ended, reaped or not, and tells when that was, to a millisecond
+// or so.
 func Gone(ctx context.Context, pid int) (time.Time, error) {
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(stat, []byte(") Z ")) {
 			return time.Now(), nil
 		}
 		select {

@@ -74,7 +74,7 @@ func (r *Run) TaskLog(t testing.TB) string {
 }
 
 // Life takes the run through the life that worker/plugins draws, from New to Close, as if
-// its commands had left result. It returns the first error.
+// its commands had left result; nil is that none were started. It returns the first error.
 func (r *Run) Life(ctx context.Context, plugin plugins.Plugin, result engines.Result) error {
 	hooks, first := plugin.New(r.Run)
 	note := func(err error) {
@@ -87,6 +87,9 @@ func (r *Run) Life(ctx context.Context, plugin plugins.Plugin, result engines.Re
 	}
 	if h, ok := hooks.(plugins.Preparer); ok {
 		note(h.Prepare(ctx))
+	}
+	if first == nil && result != nil {
+		note(r.start(ctx, hooks))
 	}
 	if h, ok := hooks.(plugins.Stopper); ok {
 		note(h.Stopped(ctx, result))
@@ -105,6 +108,23 @@ func (r *Run) Life(ctx context.Context, plugin plugins.Plugin, result engines.Re
 	}
 	return first
 }
+
+// start calls the hooks around the start of commands.
+func (r *Run) start(ctx context.Context, hooks plugins.Hooks) error {
+	commands := &sandbox{engine: &engine{at: never}, run: r.Run, killed: make(chan struct{})}
+	if h, ok := hooks.(plugins.Builder); ok {
+		if err := h.Build(ctx, commands); err != nil {
+			return err
+		}
+	}
+	if h, ok := hooks.(plugins.Starter); ok {
+		return h.Started(ctx, commands)
+	}
+	return nil
+}
+
+// never is when the engine of a Run fails.
+func never(context.Context, string) error { return nil }
 
 // Text collects what is written to it, from any goroutine.
 type Text struct {

@@ -19,6 +19,7 @@ type trouble struct {
 
 	abort  func(error) // of the run
 	giveUp func()
+	also   func(moment string) error // is called at each moment; nil is none
 
 	mu   sync.Mutex
 	seen []string
@@ -43,12 +44,12 @@ func moments() (all []string) {
 	return append(all, "engine.NewBuilder", "engine.Start", "engine.Wait", "engine.Dispose")
 }
 
-// late tells whether it comes when the commands have ended, and closing whether it comes when
-// the run has been resolved.
+// late tells whether it comes when the commands have ended.
 func (t *trouble) late() bool {
 	return slices.Contains([]string{"Stopped", "Finish", "Close", "Dispose"}, t.at[strings.Index(t.at, ".")+1:])
 }
 
+// closing tells whether it comes when the run has been resolved.
 func (t *trouble) closing() bool { return strings.HasSuffix(t.at, ".Close") }
 
 // want is how the run is to end; "" is without a report.
@@ -56,10 +57,10 @@ func (t *trouble) want() task.Resolution {
 	switch {
 	case t.at == "", t.closing(), t.how == "abort" && t.late():
 		return task.Completed
+	case t.how == "panic", t.how == "fail" && t.at == "engine.Dispose": // what it says is no matter of the task's author
+		return task.InternalError
 	case t.how == "fail":
 		return task.ResourceUnavailable
-	case t.how == "panic":
-		return task.InternalError
 	case t.how == "abort":
 		return task.WorkerShutdown
 	default:
@@ -73,6 +74,11 @@ func (t *trouble) note(_ context.Context, moment string) error {
 	first := !slices.Contains(t.seen, moment)
 	t.seen = append(t.seen, moment)
 	t.mu.Unlock()
+	if t.also != nil {
+		if err := t.also(moment); err != nil {
+			return err
+		}
+	}
 	if moment != t.at || !first {
 		return nil
 	}
@@ -95,12 +101,14 @@ type neighbour struct {
 	name string
 }
 
-func (n neighbour) Name() string                         { return n.name }
-func (neighbour) Payload() payload.Fragment              { return payload.Fragment{} }
-func (n neighbour) New(*task.Run) (plugins.Hooks, error) { return n, n.say(context.Background(), "New") }
-func (n neighbour) Prepare(ctx context.Context) error    { return n.say(ctx, "Prepare") }
-func (n neighbour) Finish(ctx context.Context) error     { return n.say(ctx, "Finish") }
-func (n neighbour) Close(ctx context.Context) error      { return n.say(ctx, "Close") }
+func (n neighbour) Name() string            { return n.name }
+func (neighbour) Payload() payload.Fragment { return payload.Fragment{} }
+func (n neighbour) New(*task.Run) (plugins.Hooks, error) {
+	return n, n.say(context.Background(), "New")
+}
+func (n neighbour) Prepare(ctx context.Context) error { return n.say(ctx, "Prepare") }
+func (n neighbour) Finish(ctx context.Context) error  { return n.say(ctx, "Finish") }
+func (n neighbour) Close(ctx context.Context) error   { return n.say(ctx, "Close") }
 func (n neighbour) say(ctx context.Context, hook string) error {
 	return n.note(ctx, n.name+"."+hook)
 }

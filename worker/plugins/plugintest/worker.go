@@ -3,6 +3,7 @@ package plugintest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,26 +21,37 @@ import (
 // patience is how long anything may take before the test fails.
 const patience = 30 * time.Second
 
-// inWorker takes the plugin through whole runs, as a worker does, between two others. Whatever
-// happens at whatever moment, the run ends as that says, and not as something that the tested
-// plugin made of it.
+// inWorker takes the plugin through whole runs, as a worker does, between two others.
 func inWorker(t *testing.T, c Case) {
 	queue := NewQueue(t)
 	plugin := c.New(t, queue.Store) // serves them all
 	for _, trouble := range troubles() {
-		wire, log := &wire{queue: queue}, &Text{}
-		r := c.runner(t, plugin, trouble, wire, log)
-		out := trouble.take(t, r)
-		if want := trouble.want(); out.Resolution != want {
-			t.Errorf("%s at %s: resolved %q (%v), want %q", trouble.how, trouble.at, out.Resolution, out.Err, want)
-		}
-		if n := len(wire.reported); n > 1 || (n == 1) != (out.Resolution != "") {
-			t.Errorf("%s at %s: reported %q", trouble.how, trouble.at, wire.reported)
-		}
-		if text := log.String(); strings.Contains(text, Signature) || strings.Contains(text, "clean-up failed") != (trouble.closing() && (trouble.how == "fail" || trouble.how == "panic")) {
-			t.Errorf("%s at %s: the worker's log says\n%s", trouble.how, trouble.at, text)
+		for _, problem := range c.whole(t, plugin, trouble, queue) {
+			t.Errorf("%s at %q: %s", trouble.how, trouble.at, problem)
 		}
 	}
+}
+
+// whole takes the plugin through one run, and tells what is wrong about that: whatever happens
+// at whatever moment, the run ends as that says, and not as something that the plugin made of it.
+func (c Case) whole(t *testing.T, plugin plugins.Plugin, trouble *trouble, queue *Queue) (problems []string) {
+	t.Helper()
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	wire, log := &wire{queue: queue}, &Text{}
+	out := trouble.take(t, c.runner(t, plugin, trouble, wire, log))
+	if want := trouble.want(); out.Resolution != want {
+		wrong("resolved %q (%v), want %q", out.Resolution, out.Err, want)
+	}
+	if n := len(wire.reported); n > 1 || (n == 1) != (out.Resolution != "") {
+		wrong("reported %q", wire.reported)
+	}
+	text := log.String()
+	for _, bad := range []string{Signature, " in=" + plugin.Name() + " ", " plugin=" + plugin.Name() + " "} { // a panic, a failed clean-up
+		if strings.Contains(text, bad) {
+			wrong("the worker's log says\n%s", text)
+		}
+	}
+	return problems
 }
 
 // runner makes a run of the plugin and its neighbours.
@@ -117,4 +129,3 @@ func rest(t *testing.T, own payload.Fragment, document string) payload.Fragment 
 	}
 	return f
 }
-
