@@ -14,10 +14,10 @@ import (
 	"github.com/workerkit/workerkit/bench/measure"
 )
 
-// The targets.
+// The targets of the worker's memory.
 const (
-	idleMemory = "worker 16 MiB"
-	busyMemory = "worker 48 MiB"
+	idleMemory = "16 MiB"
+	busyMemory = "48 MiB"
 )
 
 func main() {
@@ -76,7 +76,7 @@ func idle(ctx context.Context, s *measure.Stand, runner int, cloud string, after
 		took := used[i] - before[i]
 		measure.Row(name+", "+program+": CPU", fmt.Sprintf("%.3f %%", 100*took.Seconds()/after.Seconds()), fmt.Sprintf("%v in %v", took, after))
 	}
-	return pids, memory(name, pids, "target "+idleMemory)
+	return pids, memory(name, pids, idleMemory)
 }
 
 // busy shows the memory while tasks run.
@@ -99,7 +99,7 @@ func busy(ctx context.Context, s *measure.Stand, pids []int, tasks int) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := memory(fmt.Sprintf("%d tasks, %s", tasks, s.Engine), pids, "target "+busyMemory); err != nil {
+	if err := memory(fmt.Sprintf("%d tasks, %s", tasks, s.Engine), pids, busyMemory); err != nil {
 		return err
 	}
 	_, err = s.Await(ctx, "queue", "reportCompleted", tasks+1)
@@ -109,19 +109,23 @@ func busy(ctx context.Context, s *measure.Stand, pids []int, tasks int) error {
 // programs are what the process ids are of.
 var programs = []string{"start-worker", "generic-worker"} //nolint:gochecknoglobals // constant
 
-// memory prints the rows of the two processes.
-func memory(name string, pids []int, note string) error {
+// memory prints the rows of the two processes; the target is the worker's.
+func memory(name string, pids []int, target string) error {
 	var resident, anonymous int64
 	for i, program := range programs {
 		memory, err := measure.Memory(pids[i])
 		if err != nil {
 			return err
 		}
-		measure.Row(name+", "+program+": VmRSS", measure.Mebibytes(memory["VmRSS"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
+		row := "RssAnon " + measure.Mebibytes(memory["RssAnon"])
+		if i == 1 {
+			row += "; target " + target
+		}
+		measure.Row(name+", "+program+": VmRSS", measure.Mebibytes(memory["VmRSS"]), row)
 		resident += memory["VmRSS"]
 		anonymous += memory["RssAnon"]
 	}
-	measure.Row(name+", both: VmRSS", measure.Mebibytes(resident), "RssAnon "+measure.Mebibytes(anonymous)+"; "+note)
+	measure.Row(name+", both: VmRSS", measure.Mebibytes(resident), "RssAnon "+measure.Mebibytes(anonymous))
 	return nil
 }
 

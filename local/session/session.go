@@ -23,7 +23,7 @@ import (
 
 // How long a program gets to end when asked: a worker aborts its task and uploads the log.
 const (
-	machineGrace = 20 * time.Second
+	machineGrace = 30 * time.Second // and waits up to 25 s for its claimWork
 	serveGrace   = 5 * time.Second
 	serveReady   = 15 * time.Second
 )

@@ -80,6 +80,6 @@ while [ $left -gt 0 ]; do cp "$1" /home/bin/; left=$((left-1)); shift; done
 chmod 755 /home/bin/*
 mkdir -m 700 /home/etc && cp -a /etc/. /home/etc/ && mount --bind /home/etc /etc
 for dir in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs $dir; done
-for dir in /var/mail /var/spool/cron /var/lib/systemd/linger; do [ ! -d $dir ] || mount -t tmpfs tmpfs $dir; done
+for dir in /var/mail /var/spool/cron /var/lib/systemd/linger; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 tmpfs $dir; done
 exec /home/bin/test "$@"
 `

@@ -60,6 +60,9 @@ type Make struct {
 // flag is the first argument of this program when it is to act.
 const flag = "enginetest-act"
 
+// held is the variable with the name of a descriptor that this process has, and tasks must not have.
+const held = "ENGINETEST_HELD"
+
 // failed is the exit code of an act that could not be performed.
 const failed = 99
 
@@ -68,6 +71,7 @@ const failed = 99
 func Main() {
 	if len(os.Args) < 3 || os.Args[1] != flag {
 		_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second to end under the race detector
+		_ = os.Setenv(held, inherit())
 		return
 	}
 	var act Act

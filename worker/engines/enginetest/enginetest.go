@@ -1,5 +1,5 @@
 // Package enginetest holds the cases that every engine must pass. An engine's package calls
-// Main from its TestMain, and Run from a test.
+// Main from its TestMain, before anything else, and Run from a test.
 package enginetest
 
 import (

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,10 +25,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// trees are those of this process, which has one.
+var trees = sync.OnceValue(func() *proc.Trees {
+	return proc.NewGrouped(context.Background(), slog.New(slog.DiscardHandler))
+})
+
 // config is an engine's for a test that runs in namespaces of its own.
 func config(homes string, slots int) Config {
-	logger := slog.New(slog.DiscardHandler)
-	return Config{Logger: logger, Trees: proc.New(logger), Homes: homes, Slots: slots, CleanUp: true}
+	return Config{Logger: slog.New(slog.DiscardHandler), Trees: trees(), Homes: homes, Slots: slots, CleanUp: true}
 }
 
 // open starts an engine that ends with the test.
@@ -54,21 +59,29 @@ func TestEngine(t *testing.T) {
 	if !accountstest.Inside(t) {
 		return
 	}
-	enginetest.Run(t, enginetest.Case{
-		New: func(t *testing.T) engines.Engine {
-			t.Helper()
-			homes, err := os.MkdirTemp("", "homes") // of one engine, which deletes whatever account is left there
-			if err == nil {
-				err = os.Chmod(homes, 0o755)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			return open(t, config(homes, 2))
-		},
+	limited := func(t *testing.T, limits proc.Limits) engines.Engine {
+		t.Helper()
+		homes, err := os.MkdirTemp("", "homes") // of one engine, which deletes whatever account is left there
+		if err == nil {
+			err = os.Chmod(homes, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := config(homes, 2)
+		c.Limits = limits
+		return open(t, c)
+	}
+	suite := enginetest.Case{
+		New:      func(t *testing.T) engines.Engine { return limited(t, proc.Limits{}) },
 		Payload:  enginetest.Commands,
+		Grouped:  trees().Grouped(),
 		Isolated: true,
-	})
+	}
+	if suite.Grouped {
+		suite.Limited = limited
+	}
+	enginetest.Run(t, suite)
 }
 
 // one is a run whose command is a shell script.

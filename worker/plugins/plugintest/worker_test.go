@@ -3,6 +3,8 @@ package plugintest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,7 +93,8 @@ func TestBadPluginsAreFound(t *testing.T) {
 	}
 }
 
-// TestMoments: each trouble comes to pass, and at the right time.
+// TestMoments: each trouble comes to pass, hooks come in their order, and those that end what was
+// begun come once, whatever has happened.
 func TestMoments(t *testing.T) {
 	queue := NewQueue(t)
 	for _, trouble := range troubles() {
@@ -101,7 +104,42 @@ func TestMoments(t *testing.T) {
 		if seen := strings.Join(trouble.seen, " "); !strings.Contains(seen, trouble.at) {
 			t.Errorf("%q did not come: %s", trouble.at, seen)
 		}
+		for _, problem := range disorder(trouble) {
+			t.Errorf("%s at %q: %s in %q", trouble.how, trouble.at, problem, trouble.seen)
+		}
 	}
+}
+
+// disorder tells what the life of the neighbours lacks.
+func disorder(t *trouble) (problems []string) {
+	at := func(moment string) int { return slices.Index(t.seen, moment) }
+	for _, pair := range [][2]string{
+		{"before.New", "after.New"}, {"before.Build", "after.Build"}, {"before.Started", "after.Started"},
+		{"after.Stopped", "before.Stopped"}, {"after.Close", "before.Close"}, {"engine.NewBuilder", "before.Build"},
+		{"after.Build", "engine.Start"}, {"before.Stopped", "engine.Dispose"}, {"before.Stopped", "after.Finish"}, {"before.Finish", "after.Close"},
+	} {
+		if first, second := at(pair[0]), at(pair[1]); first >= 0 && second >= 0 && first > second {
+			problems = append(problems, pair[1]+" before "+pair[0])
+		}
+	}
+	for _, name := range []string{"before", "after"} {
+		want := 1
+		if t.at == name+".New" && (t.how == "fail" || t.how == "panic") {
+			want = 0 // it was not made
+		}
+		for _, hook := range []string{".Stopped", ".Finish", ".Close"} {
+			n := 0
+			for _, moment := range t.seen {
+				if moment == name+hook {
+					n++
+				}
+			}
+			if n != want {
+				problems = append(problems, fmt.Sprintf("%s%s came %d times", name, hook, n))
+			}
+		}
+	}
+	return problems
 }
 
 // TestTogether: Prepare and Finish of all plugins run at the same time, as each waits for the
