@@ -63,9 +63,13 @@ image "linux" {
   }
 
   worker {
-    engine = "insecure"
+    engine = "multiuser" # an account for each task
     config = {
       idleTimeoutSecs = 900
+      headlessTasks   = true
+      workerkit = {
+        blockMetadata = true # a task cannot have the machine's credentials
+      }
     }
   }
 

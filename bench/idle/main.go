@@ -72,7 +72,7 @@ func idle(ctx context.Context, s *measure.Stand, runner int, cloud string, after
 	} else {
 		measure.Row(name+": calls an hour", fmt.Sprintf("%.0f", float64(len(later)-len(calls))/after.Hours()), "in "+after.String()+"; target 360")
 	}
-	for i, program := range programs {
+	for i, program := range programs() {
 		took := used[i] - before[i]
 		measure.Row(name+", "+program+": CPU", fmt.Sprintf("%.3f %%", 100*took.Seconds()/after.Seconds()), fmt.Sprintf("%v in %v", took, after))
 	}
@@ -107,12 +107,12 @@ func busy(ctx context.Context, s *measure.Stand, pids []int, tasks int) error {
 }
 
 // programs are what the process ids are of.
-var programs = []string{"start-worker", "generic-worker"} //nolint:gochecknoglobals // constant
+func programs() []string { return []string{"start-worker", "generic-worker"} }
 
 // memory prints the rows of the two processes; the target is the worker's.
 func memory(name string, pids []int, target string) error {
 	var resident, anonymous int64
-	for i, program := range programs {
+	for i, program := range programs() {
 		memory, err := measure.Memory(pids[i])
 		if err != nil {
 			return err

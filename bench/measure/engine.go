@@ -4,7 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/workerkit/workerkit/internal/accounts/accountstest"
+	"github.com/workerkit/workerkit/internal/isolated"
 )
 
 // The engines that can be measured.
@@ -24,7 +24,7 @@ func again(bin string) error {
 	if err != nil {
 		return err
 	}
-	cmd, err := accountstest.Command(self, programs, append(os.Args[1:], "-bin", accountstest.Bin)...)
+	cmd, err := isolated.Command(self, programs, append(os.Args[1:], "-bin", isolated.Bin)...)
 	if err != nil {
 		return err
 	}

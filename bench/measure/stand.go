@@ -15,7 +15,7 @@ import (
 
 	"github.com/taskcluster/slugid-go/slugid"
 
-	"github.com/workerkit/workerkit/internal/accounts/accountstest"
+	"github.com/workerkit/workerkit/internal/isolated"
 	"github.com/workerkit/workerkit/local/session"
 	"github.com/workerkit/workerkit/local/tasks"
 )
@@ -42,7 +42,7 @@ func Main(bench func(ctx context.Context, s *Stand) error, serve ...string) {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
-	if *engine == multiuser && !accountstest.Entered() {
+	if *engine == multiuser && !isolated.Entered() {
 		err = again(*bin)
 	} else {
 		s := &Stand{Engine: *engine}

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/worker/config"
@@ -22,7 +18,7 @@ func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) i
 	if !parse(flags, args[2:], stderr) {
 		return exitUsage
 	}
-	c, warnings, err := loadCompleted(*path)
+	c, warnings, err := config.LoadPart(*path)
 	if err == nil {
 		var more []string
 		if more, err = fit(&c, args[0]); err != nil {
@@ -38,67 +34,22 @@ func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) i
 			err = fmt.Errorf("%s: %w", *path, err)
 		}
 	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return configCode(err)
+	}
+	fmt.Fprintf(stdout, "%s is fine\n", *path)
+	return 0
+}
+
+// configCode is the exit code for what is wrong with a configuration.
+func configCode(err error) int {
 	switch {
-	case err == nil:
-		fmt.Fprintf(stdout, "%s is fine\n", *path)
-		return 0
 	case errors.Is(err, config.ErrInvalid):
-		fmt.Fprintln(stderr, err)
 		return exitInvalid
+	case errors.Is(err, private.ErrExposed):
+		return exitExposed
 	default:
-		fmt.Fprintln(stderr, err)
 		return exitUnreadable
 	}
 }
-
-// loadCompleted loads the configuration at path with what only a runner knows filled in where
-// it is missing.
-func loadCompleted(path string) (c config.Config, warnings []string, err error) {
-	data, note, err := private.Read(path)
-	if err != nil {
-		return c, nil, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
-	}
-	if note != "" {
-		warnings = append(warnings, note)
-	}
-	var top map[string]json.RawMessage
-	if json.Unmarshal(data, &top) != nil || top == nil {
-		c, _, err = config.Load(path) // which says what is wrong
-		return c, warnings, err
-	}
-	for key, value := range map[string]string{
-		"rootURL": "https://taskcluster.example.com", "provisionerId": "checked", "workerType": "checked",
-		"workerGroup": "checked", "workerId": "checked", "clientId": "checked", "accessToken": "checked",
-	} {
-		if _, given := top[key]; !given {
-			top[key] = json.RawMessage(`"` + value + `"`)
-		}
-	}
-	dir, err := os.MkdirTemp("", "generic-worker")
-	if err != nil {
-		return c, warnings, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	copied := filepath.Join(dir, "config.json")
-	if data, err = json.Marshal(top); err == nil {
-		err = private.WriteFast(copied, data)
-	}
-	if err != nil {
-		return c, warnings, fmt.Errorf("%w: %w", config.ErrUnreadable, err)
-	}
-	c, more, err := config.Load(copied)
-	if err != nil {
-		err = named{err, strings.ReplaceAll(err.Error(), copied, path)}
-	}
-	return c, append(warnings, more...), err
-}
-
-// named is an error that names the file that was asked for.
-type named struct {
-	error
-	text string
-}
-
-func (n named) Error() string { return n.text }
-
-func (n named) Unwrap() error { return n.error }

@@ -5,12 +5,15 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/version"
+	"github.com/workerkit/workerkit/worker/config"
 )
 
 // off is a machine that notes when it is shut down.
@@ -106,6 +109,31 @@ func TestPowerOff(t *testing.T) {
 				contains(t, stderr, "instanceShutdown")
 			}
 		})
+	}
+}
+
+// TestTheMachineStaysUntilTasksAreHandedBack: those of a worker that was killed would wait until
+// their claims expire.
+func TestTheMachineStaysUntilTasksAreHandedBack(t *testing.T) {
+	for name, end := range map[string]func(p *program) error{
+		"shutdown": func(p *program) error { return p.shutdown(true, "idle") },
+		"reboot":   func(p *program) error { return p.reboot("the next login") },
+	} {
+		var order []string
+		noted := func(what string) func(string) error {
+			return func(string) error {
+				order = append(order, what)
+				return nil
+			}
+		}
+		p := &program{
+			config: &config.Config{}, logger: slog.New(slog.DiscardHandler), power: power{off: noted("off"), reboot: noted("off")},
+			handedBack: func() { order = append(order, "handed back") },
+		}
+		p.metrics = metrics{p.config, func(string) {}}
+		if err := end(p); err != nil || !slices.Equal(order, []string{"handed back", "off"}) {
+			t.Errorf("%s: %q, %v", name, order, err)
+		}
 	}
 }
 

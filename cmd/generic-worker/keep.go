@@ -47,6 +47,7 @@ func (p *program) reboot(why string) error {
 		p.logger.Info("the machine has to be rebooted, which the configuration leaves to others", "why", why)
 		return nil
 	}
+	p.settle()
 	p.logger.Info("rebooting", "why", why)
 	p.metrics.event("instanceReboot", time.Now(), "", 0)
 	return p.power.reboot("generic-worker: " + why)

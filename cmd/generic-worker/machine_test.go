@@ -26,7 +26,7 @@ import (
 
 const (
 	pool    = "tests/pool"
-	patient = 20 * time.Second // for what takes milliseconds on a machine that is not busy
+	patient = time.Minute // for what takes milliseconds on a machine that is not busy
 )
 
 // binary builds the program once for all tests.

@@ -37,6 +37,7 @@ type program struct {
 	metrics     metrics
 	firstSignal atomic.Pointer[os.Signal]
 	unswept     []string // directories of tasks that are being handed back, by name
+	handedBack  func()   // waits until they are; nil when there are none
 }
 
 func (p *program) source() tc.Credentials { return *p.credentials.Load() }
@@ -83,15 +84,21 @@ func (p *program) run() (int, error) {
 			p.logger.Error("the payload schema", "error", err)
 		}
 	})
-	p.changed(nil) // of a worker that did not end well
-	runs := taskrun.Deps{
+	return p.work(made, count, taskrun.Deps{
 		Client: p.client, Engine: p.engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
 		TasksDir: tasksDir, Header: p.header(), Grace: time.Duration(c.Workerkit.KillGraceSecs) * time.Second, CleanUp: c.CleanUpTaskDirs,
 		StuckAfter: time.Duration(c.Workerkit.StuckAfterSecs) * time.Second,
 		Started:    func(id string, run int64) { p.metrics.event("taskStart", time.Now(), id, run) },
+	})
+}
+
+// work claims and runs tasks, and does what comes before the first and after the last one.
+func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, error) {
+	if err := p.recover(made, &runs); err != nil {
+		return exitUnreadable, err
 	}
-	stopRecovery := p.recover(made, &runs)
-	defer stopRecovery()
+	defer p.settle()
+	p.changed(nil) // of a worker that did not end well
 	stopWatch := p.watch(&runs)
 	defer stopWatch()
 	loop := p.loop(runs, count)
@@ -229,6 +236,7 @@ func (p *program) shutdown(wanted bool, why string) error {
 	if !wanted {
 		return nil
 	}
+	p.settle()
 	p.metrics.event("instanceShutdown", time.Now(), "", 0)
 	if p.runner.can(protocol.Shutdown) {
 		return p.sink.send(protocol.Message{Type: protocol.Shutdown})

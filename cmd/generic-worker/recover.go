@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -22,13 +24,17 @@ const (
 )
 
 // recover opens the journal for the runs, and hands back those of a worker that was killed, beside
-// whatever comes next, until the returned function is called.
-func (p *program) recover(made parts, runs *taskrun.Deps) (stop func()) {
+// whatever comes next, until settle is called. It fails when another worker is at work in this
+// folder: this one would take its tasks for those of a dead one.
+func (p *program) recover(made parts, runs *taskrun.Deps) error {
 	c := p.config
 	claims, left, notes, err := journal.Open(journalDir, journal.Owner{RootURL: c.RootURL, Pool: c.TaskQueueID(), Group: c.WorkerGroup, ID: c.WorkerID})
+	if errors.Is(err, journal.ErrInUse) {
+		return fmt.Errorf("another worker runs in this folder; start each in one of its own: %w", err)
+	}
 	if err != nil {
 		p.logger.Warn("there is no journal: if this worker is killed, its tasks wait until their claims expire", "error", err)
-		return func() {}
+		return nil
 	}
 	for _, note := range notes {
 		p.logger.Warn("a claim in the journal", "note", note)
@@ -47,7 +53,7 @@ func (p *program) recover(made parts, runs *taskrun.Deps) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var owned sync.WaitGroup
 	owned.Go(func() { hands.Run(ctx, left) })
-	return func() {
+	p.handedBack = sync.OnceFunc(func() {
 		patience := time.AfterFunc(handBackTime, cancel)
 		owned.Wait()
 		patience.Stop()
@@ -55,6 +61,15 @@ func (p *program) recover(made parts, runs *taskrun.Deps) (stop func()) {
 		if err := claims.Close(); err != nil {
 			p.logger.Warn("the journal", "error", err)
 		}
+	})
+	return nil
+}
+
+// settle waits until what a worker that was killed has left is handed back, so that the machine
+// does not go before; it may be called again.
+func (p *program) settle() {
+	if p.handedBack != nil {
+		p.handedBack()
 	}
 }
 

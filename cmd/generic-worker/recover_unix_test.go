@@ -72,14 +72,16 @@ func gone(pid int) bool {
 	return err != nil || strings.Contains(string(stat), ") Z ")
 }
 
-// onDisk waits until the beginning of all logs is on disk.
+// onDisk waits until the beginning of all logs is on disk: a whole block of each, as a worker that
+// is killed may leave a part of one.
 func (m *machine) onDisk(logs int) {
 	m.t.Helper()
 	until(m.t, "the log is on disk", func() bool {
 		spools, _ := filepath.Glob(filepath.Join(m.dir, "tasks/own_*/task-*.log.gz"))
 		n := 0
 		for _, path := range spools {
-			if info, err := os.Stat(path); err == nil && info.Size() > 1000 {
+			const headerSize, marker = 10, "\x00\x00\xff\xff" // see package tasklog
+			if text, err := os.ReadFile(path); err == nil && len(text) > headerSize && strings.Contains(string(text[headerSize:]), marker) {
 				n++
 			}
 		}
@@ -181,6 +183,27 @@ func TestJournalOfAnotherWorker(t *testing.T) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
+}
+
+// TestTwoWorkersInOneFolder: the second one ends at once, and leaves the task and the files of the
+// first one alone.
+func TestTwoWorkersInOneFolder(t *testing.T) {
+	m := newMachine(t, map[string]any{"numberOfTasksToRun": 1, "shutdownMachineOnInternalError": true})
+	started, goOn := filepath.Join(m.dir, "started"), filepath.Join(m.dir, "go-on")
+	id := m.create(sh("echo > "+started+"; while [ ! -e "+goOn+" ]; do sleep 0.05; done", "pwd; [ -d \"$TASK_WORKDIR\" ]"))
+	first := m.start()
+	until(t, "the task runs", func() bool { _, err := os.Stat(started); return err == nil })
+	second := m.start()
+	second.exits(exitUnreadable)
+	contains(t, second.stderr.String(), "another worker runs in this folder")
+	if _, err := os.Stat(filepath.Join(m.dir, "tmp", "worker-status.json")); err != nil {
+		t.Errorf("the status of the first worker: %v", err)
+	}
+	if err := os.WriteFile(goOn, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.resolved(id, 0, "completed")
+	first.exits(exitEnough)
 }
 
 // TestJournalWhileATaskRuns: a claim is there while its task runs, for the worker's user alone.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 
-	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
 )
@@ -64,13 +63,8 @@ func (p *program) configure(o options) (code int, err error) {
 	for _, warning := range warnings {
 		p.logger.Warn("the configuration", "warning", warning)
 	}
-	switch {
-	case errors.Is(err, config.ErrInvalid):
-		return exitInvalid, err
-	case errors.Is(err, private.ErrExposed):
-		return exitExposed, err
-	case err != nil:
-		return exitUnreadable, err
+	if err != nil {
+		return configCode(err), err
 	}
 	p.credentials.Store(&tc.Credentials{ClientID: c.ClientID, AccessToken: c.AccessToken, Certificate: c.Certificate})
 	public, err := ensureKey(&c)

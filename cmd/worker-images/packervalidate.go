@@ -51,7 +51,7 @@ func (p *program) validateTemplates(ctx context.Context, out io.Writer, images [
 		return err
 	}
 	if slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "imds_support") }) {
-		fmt.Fprintf(out, "worker-images: note: packer %s cannot have an AWS image require IMDSv2: build refuses it without --allow-imdsv1\n", found.Version)
+		fmt.Fprintf(out, "worker-images: note: packer %s cannot have an AWS image require IMDSv2: build and render refuse it without --allow-imdsv1\n", found.Version)
 	}
 	return p.tryAll(ctx, found, scratch, trials, r)
 }

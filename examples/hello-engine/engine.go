@@ -82,9 +82,9 @@ func (*builder) Discard(context.Context) error { return nil }
 
 // Start implements engines.Builder.
 func (b *builder) Start(context.Context) (engines.Sandbox, error) {
-	living, kill := context.WithCancel(context.Background()) // which the start's context does not end
+	living, kill := context.WithCancel(context.Background()) // the start's context bounds the start alone
 	s := &sandbox{run: b.run, greeting: b.greeting, kill: kill, done: make(chan struct{})}
-	go s.work(living) // Wait and Kill wait for it
+	go s.work(living) //nolint:contextcheck // on its own; Wait and Kill wait for it
 	return s, nil
 }
 

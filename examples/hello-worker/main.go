@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -32,22 +33,25 @@ import (
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
 
-func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: hello-worker PROVISIONER/WORKERTYPE")
-		os.Exit(1)
+func main() { os.Exit(command(os.Args[1:], os.Getenv, os.Stderr)) } //nolint:forbidigo // the only place
+
+// command is main without the process: it returns the exit code.
+func command(args []string, getenv func(string) string, stderr io.Writer) int {
+	if len(args) != 1 {
+		fmt.Fprintln(stderr, "usage: hello-worker PROVISIONER/WORKERTYPE")
+		return 1
 	}
 	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer done()
-	w := program{
-		rootURL: os.Getenv("TASKCLUSTER_ROOT_URL"), pool: os.Args[1], tasks: math.MaxInt,
-		credentials: tc.Credentials{ClientID: os.Getenv("TASKCLUSTER_CLIENT_ID"), AccessToken: secret.New(os.Getenv("TASKCLUSTER_ACCESS_TOKEN"))},
-		logger:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	p := program{
+		rootURL: getenv("TASKCLUSTER_ROOT_URL"), pool: args[0], tasks: math.MaxInt, logger: slog.New(slog.NewTextHandler(stderr, nil)),
+		credentials: tc.Credentials{ClientID: getenv("TASKCLUSTER_CLIENT_ID"), AccessToken: secret.New(getenv("TASKCLUSTER_ACCESS_TOKEN"))},
 	}
-	if err := w.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // the process ends
+	if err := p.run(ctx); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
 	}
+	return 0
 }
 
 // program is a worker.

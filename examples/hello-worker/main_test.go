@@ -95,3 +95,11 @@ func TestInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestUsage(t *testing.T) {
+	var said strings.Builder
+	none := func(string) string { return "" }
+	if code := command(nil, none, &said); code != 1 || !strings.HasPrefix(said.String(), "usage: ") {
+		t.Errorf("%d: %s", code, said.String())
+	}
+}

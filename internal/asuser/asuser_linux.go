@@ -48,8 +48,9 @@ func onThread(u User, fn func() error) error {
 	return fn()
 }
 
-// become changes the rights of this thread. To change the user of file access from root takes the
-// capabilities away by which root disregards the permissions of files.
+// become changes the rights of this thread. To change the user of file access from root takes only
+// those capabilities away by which root disregards the permissions of files, so the others go as
+// well: with them the thread could look into other processes, and see the kernel's addresses.
 func become(u User) error {
 	if err := setgroups(u.Groups); err != nil {
 		return fmt.Errorf("set the groups: %w", err)
@@ -62,6 +63,10 @@ func become(u User) error {
 	uid, _ := unix.SetfsuidRetUid(ask)
 	if gid != int(u.GID) || uid != int(u.UID) {
 		return errors.New("this process may not take on the rights of others")
+	}
+	none := [2]unix.CapUserData{}
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		return fmt.Errorf("drop the capabilities: %w", err)
 	}
 	return nil
 }

@@ -2,8 +2,10 @@ package asuser_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -75,8 +77,8 @@ func TestThreads(t *testing.T) {
 		uid := uint32(5000 + i%5)
 		wg.Go(func() {
 			err := asuser.Do(asuser.User{UID: uid, GID: uid}, func() error {
-				if status, _ := os.ReadFile("/proc/thread-self/status"); !withoutFileRights(string(status)) {
-					t.Errorf("capabilities over files are left:\n%s", status)
+				if status, _ := os.ReadFile("/proc/thread-self/status"); strings.Count(string(status), "\nCapEff:\t0000000000000000\n") != 1 {
+					t.Errorf("capabilities are left:\n%s", status)
 				}
 				err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600)
 				if !errors.Is(err, fs.ErrPermission) {
@@ -124,16 +126,26 @@ func others(t *testing.T) (left []string) {
 	return left
 }
 
-// withoutFileRights tells whether the capabilities that disregard permissions are not in effect:
-// CAP_CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID are the lowest five.
-func withoutFileRights(status string) bool {
-	for line := range strings.Lines(status) {
-		if value, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			value = strings.TrimSpace(value)
-			return strings.HasSuffix(value, "0") && strings.ContainsAny(value[len(value)-2:len(value)-1], "02468ace")
-		}
+// What only a capability opens stays closed, though everybody may read the file by its permissions.
+func TestOtherProcesses(t *testing.T) {
+	place(t)
+	cmd := exec.CommandContext(t.Context(), "sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return false
+	defer cmd.Wait() //nolint:errcheck // it is killed
+	defer cmd.Process.Kill()
+	path := fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid)
+	if _, err := os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	err := asuser.Do(asuser.User{UID: nobody, GID: nobody}, func() error {
+		_, err := os.ReadFile(path)
+		return err
+	})
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the memory of root's process as nobody: %v, want %v", err, fs.ErrPermission)
+	}
 }
 
 func TestErrorsAndPanics(t *testing.T) {

@@ -51,14 +51,14 @@ func (m *Metadata) Deny(ctx context.Context, users ...User) error {
 		}
 		further, err := subordinate(u)
 		if err != nil {
-			return fmt.Errorf("firewall: %w", err)
+			return fmt.Errorf("close the metadata services to tasks: %w", err)
 		}
 		set[u.UID], changed = append(further, span{u.UID, u.UID}), true
 	}
 	if m.rules == nil {
 		found, err := find(m.owner)
 		if err != nil {
-			return fmt.Errorf("firewall: %w", err)
+			return fmt.Errorf("close the metadata services to tasks: %w", err)
 		}
 		m.rules = found
 		changed = true
@@ -67,7 +67,7 @@ func (m *Metadata) Deny(ctx context.Context, users ...User) error {
 		return nil
 	}
 	if err := m.rules.set(ctx, union(set)); err != nil {
-		return fmt.Errorf("firewall: close the metadata services: %w", err)
+		return fmt.Errorf("close the metadata services to tasks: %w", err)
 	}
 	m.denied = set
 	return nil
@@ -88,7 +88,7 @@ func (m *Metadata) Close(ctx context.Context) error {
 		return nil
 	}
 	if err := m.rules.remove(ctx); err != nil {
-		return fmt.Errorf("firewall: %w", err)
+		return fmt.Errorf("open the metadata services again: %w", err)
 	}
 	m.rules = nil
 	return nil

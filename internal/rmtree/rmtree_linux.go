@@ -22,12 +22,7 @@ func Remove(path string) error {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	defer unix.Close(parent)
-	r := remover{parent: parent, base: filepath.Base(path)}
-	err = r.remove(parent, r.base, 0)
-	if err == nil {
-		err = r.rest()
-	}
-	if err != nil {
+	if err := (&remover{}).remove(parent, filepath.Base(path), 0); err != nil {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	return nil
@@ -35,28 +30,13 @@ func Remove(path string) error {
 
 // remover removes one tree.
 type remover struct {
-	parent int // the folder that the tree is in
-	base   string
-	moved  int // subtrees that were too deep, and are beside the tree now
+	top   int // the tree's first directory, while it is emptied
+	moved int // subtrees that were too deep, and are in top now
 }
 
 // deep is how many directories are held open at once: a tree may be deeper than that by as much as
 // its owner likes, and is then taken to pieces.
 const deep = 64
-
-// rest removes the pieces of a tree that was too deep. They may be too deep themselves.
-func (r *remover) rest() error {
-	for i := 0; i < r.moved; i++ {
-		if err := r.remove(r.parent, r.piece(i), 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// piece is the name of a part of the tree, by which a later Remove of all that begins like the
-// tree finds it again.
-func (r *remover) piece(i int) string { return r.base + ".left" + strconv.Itoa(i) }
 
 // remove removes what has the name in an open directory.
 func (r *remover) remove(at int, name string, depth int) error {
@@ -90,15 +70,22 @@ func (r *remover) remove(at int, name string, depth int) error {
 	return nil
 }
 
-// putAside moves a subtree beside the tree.
+// putAside moves a subtree up into the tree's first directory, which is read anew until it is empty.
+// It never leaves the tree: beside that there may be what others have made, with any name.
 func (r *remover) putAside(at int, name string) error {
-	for {
-		err := unix.Renameat(at, name, r.parent, r.piece(r.moved))
+	for given := false; ; {
 		r.moved++
+		err := unix.Renameat(at, name, r.top, ".left"+strconv.Itoa(r.moved))
 		switch {
 		case err == nil:
 			return nil
-		case !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST): // what an earlier attempt has left
+		case errors.Is(err, unix.ENOTEMPTY), errors.Is(err, unix.EEXIST), errors.Is(err, unix.ENOTDIR): // the name is taken
+		case errors.Is(err, unix.EACCES) && !given: // to move a directory one must be able to write to it
+			given = giveBack(at, name) == nil
+			if !given {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		default:
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -109,6 +96,9 @@ func (r *remover) putAside(at int, name string) error {
 func (r *remover) empty(fd, depth int) error {
 	dir := os.NewFile(uintptr(fd), "directory")
 	defer dir.Close()
+	if depth == 0 {
+		r.top = fd
+	}
 	for {
 		names, err := dir.Readdirnames(1024)
 		if errors.Is(err, io.EOF) {
@@ -145,11 +135,20 @@ func openDir(at int, name string) (int, error) {
 	case errors.Is(err, unix.ENOSYS): // Linux before 5.6
 		return openOld(at, name)
 	case errors.Is(err, unix.EACCES): // its owner, who we are, has taken the right away
-		if err := unix.Fchmodat(at, name, 0o700, 0); err == nil {
+		if giveBack(at, name) == nil {
 			return unix.Openat2(at, name, &how)
 		}
 	}
 	return fd, err
+}
+
+// giveBack gives the owner of a directory all rights to it, and never to what a link leads to.
+func giveBack(at int, name string) error {
+	fd, err := unix.Openat(at, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), 0o700), unix.Close(fd))
 }
 
 // openOld knows a mount by its device, so not one of a folder of the same file system.

@@ -1,9 +1,12 @@
 package rmtree_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -25,10 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A tree can be deeper than a process may have files open, and than a path may be long.
-func TestDepth(t *testing.T) {
-	dir := t.TempDir()
-	const levels = 3000
+// dig makes a directory below another, so many levels deep, as if somebody had: with a file at the bottom.
+func dig(t *testing.T, dir string, levels int) {
+	t.Helper()
 	fd, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -45,9 +47,36 @@ func TestDepth(t *testing.T) {
 		fd = next
 	}
 	_ = unix.Close(fd)
-	write(t, filepath.Join(dir, "a.left0", "what an earlier attempt left"))
+}
+
+// A tree can be deeper than a process may have files open, and than a path may be long.
+func TestDepth(t *testing.T) {
+	dir := t.TempDir()
+	dig(t, dir, 3000)
+	write(t, filepath.Join(dir, "a", ".left1", "a directory with the name of a piece"))
+	write(t, filepath.Join(dir, "a", ".left2"))
 	gone(t, filepath.Join(dir, "a"))
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// A tree in a folder that others use as well is removed without a trace there, whatever its depth
+// and whatever names others have taken.
+func TestNothingBesideTheTreeIsTouched(t *testing.T) {
+	dir := t.TempDir()
+	dig(t, dir, 300)
+	const others = 6
+	for i := range others {
+		write(t, filepath.Join(dir, fmt.Sprintf("a.left%d", i), "file"))
+	}
+	gone(t, filepath.Join(dir, "a"))
+	for i := range others {
+		if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("a.left%d", i), "file")); err != nil {
+			t.Errorf("somebody else's: %v", err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != others {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
@@ -73,6 +102,13 @@ func TestRightsAsAnotherUser(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "task", "closed", "deeper", "file"))
 	write(t, filepath.Join(dir, "task", "readonly", "file"))
+	bottom := filepath.Join(dir, "task", strings.Repeat("d/", 150))
+	write(t, filepath.Join(bottom, "file"))
+	for path := bottom; path != filepath.Join(dir, "task"); path = filepath.Dir(path) {
+		if err := errors.Join(os.Chown(path, nobody, nobody), os.Chmod(path, 0o500)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, path := range []string{"", "task/closed/deeper/file", "task/closed/deeper", "task/closed", "task/readonly/file", "task/readonly", "task"} {
 		path = filepath.Join(dir, path)
 		if err := os.Chown(path, nobody, nobody); err != nil {

@@ -22,10 +22,12 @@ type BuildOptions struct {
 	Halt func(instance string)
 	// Base tells whether there is such an image to build upon: the name filter of an AMI,
 	// "project/family" or "project/image" of GCE, "publisher:offer:sku:version" or the id of an
-	// image of Azure. Each base exists when nil, so that a build needs no catalogue. GCE asks only
-	// for images in projects whose name ends with "-cloud", as Google's own do.
+	// image of Azure. Each base exists when nil, so that a build needs no catalogue.
 	Base func(name string) bool
-	Log  *slog.Logger // each call, without its parameters; discards when nil
+	// Project is that of GCE in which builds run: there is no base in it. When it is empty, bases are
+	// only in projects whose name ends with "-cloud", as Google's own do.
+	Project string
+	Log     *slog.Logger // each call, without its parameters; discards when nil
 }
 
 // WithDefaults fills what is missing.

@@ -53,7 +53,7 @@ func (s *Stand) Env() []string {
 	env := []string{
 		"HTTPS_PROXY=" + s.proxy.URL(), "https_proxy=" + s.proxy.URL(), "HTTP_PROXY=", "http_proxy=",
 		"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
-		"SSL_CERT_FILE=" + s.file("ca.pem"), "CHECKPOINT_DISABLE=1",
+		"SSL_CERT_FILE=" + s.file("ca.pem"), "AWS_CA_BUNDLE=" + s.file("ca.pem"), "CHECKPOINT_DISABLE=1",
 		"AWS_ACCESS_KEY_ID=AKIADRYRUN", "AWS_SECRET_ACCESS_KEY=good-for-nothing", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 		"AWS_EC2_METADATA_DISABLED=true",
 		"GOOGLE_APPLICATION_CREDENTIALS=" + s.file("account.json"),

@@ -80,7 +80,7 @@ func (s *Stand) start(ctx context.Context, o Options) (err error) {
 	if err := os.MkdirAll(home, owner); err != nil {
 		return err
 	}
-	build := clouds.BuildOptions{Clock: o.Clock, Base: o.Base, Log: o.Log}
+	build := clouds.BuildOptions{Clock: o.Clock, Base: o.Base, Project: projectID, Log: o.Log}
 	if !o.NoMachine {
 		if s.machine, err = machine.Start(ctx, machine.Options{Dir: home, Run: o.Run, Files: files(), Log: o.Log}); err != nil {
 			return err

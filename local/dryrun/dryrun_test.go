@@ -76,8 +76,8 @@ func TestURL(t *testing.T) {
 	s := plain(t, dryrun.Options{})
 	for path, want := range map[string]int{
 		"/reports": http.StatusOK, "/?Action=DescribeRegions": http.StatusOK, "/compute/v1/projects/p": http.StatusOK,
-		"/compute/v1/projects/p/global/images/i": http.StatusNotFound,
-		"/subscriptions/s?api-version=1":         http.StatusUnauthorized,
+		"/compute/v1/projects/dry-run/global/images/i": http.StatusNotFound, "/compute/v1/projects/golden/global/images/family/f": http.StatusOK,
+		"/subscriptions/s?api-version=1": http.StatusUnauthorized,
 	} {
 		response, err := http.Get(s.URL() + path)
 		if err != nil {
@@ -100,7 +100,7 @@ func TestEnv(t *testing.T) {
 	files := 0
 	for _, line := range s.Env() {
 		name, value, _ := strings.Cut(line, "=")
-		if !slices.Contains([]string{"SSL_CERT_FILE", "GOOGLE_APPLICATION_CREDENTIALS"}, name) {
+		if !slices.Contains([]string{"SSL_CERT_FILE", "AWS_CA_BUNDLE", "GOOGLE_APPLICATION_CREDENTIALS"}, name) {
 			continue
 		}
 		files++
@@ -111,7 +111,7 @@ func TestEnv(t *testing.T) {
 			t.Errorf("%s is %v", name, info.Mode())
 		}
 	}
-	if files != 2 || !slices.Contains(s.Env(), "DRYRUN_URL="+s.URL()) {
+	if files != 3 || !slices.Contains(s.Env(), "DRYRUN_URL="+s.URL()) {
 		t.Errorf("environment %q", s.Env())
 	}
 }

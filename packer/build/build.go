@@ -26,7 +26,8 @@ type Options struct {
 	// Dir is what render.Render wrote for the image and the targets.
 	Dir string
 	// Output is a folder for what comes out. Each target has a folder in it with log and
-	// manifest; what an earlier build left there is removed. Only the owner reads the log.
+	// manifest; what an earlier build left there is removed, its disk only once there is a new
+	// one. Only the owner reads the log.
 	Output string
 	// Env is packer's environment; nil is that of this process. What it says of credentials is
 	// masked in logs (see Credentials).
@@ -185,26 +186,38 @@ func (r *run) build(ctx context.Context, t packer.Target) (Result, error) {
 	if err := clean(output); err != nil {
 		return fail(err)
 	}
-	log, err := os.OpenFile(result.Log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	former, err := setAside(output)
 	if err != nil {
 		return fail(err)
 	}
-	result.Began = time.Now()
-	err = r.packer(ctx, t, "build", log, r.args(t, "build", output))
-	result.Took = time.Since(result.Began)
-	if err := errors.Join(err, log.Close()); err != nil {
-		return fail(err)
+	if err := r.make(ctx, t, output, &result); err != nil {
+		return fail(errors.Join(err, former.restore()))
 	}
-	result.Artifacts, result.Files, err = manifest(filepath.Join(output, "manifest.json"), render.Builder(t))
-	if err != nil {
+	if err := former.remove(); err != nil {
 		return fail(err)
 	}
 	return result, nil
 }
 
-// clean removes what an earlier build left, and makes the folder.
+// make runs packer and reads what it says came out.
+func (r *run) make(ctx context.Context, t packer.Target, output string, result *Result) error {
+	log, err := os.OpenFile(result.Log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	result.Began = time.Now()
+	err = r.packer(ctx, t, "build", log, r.args(t, "build", output))
+	result.Took = time.Since(result.Began)
+	if err := errors.Join(err, log.Close()); err != nil {
+		return err
+	}
+	result.Artifacts, result.Files, err = manifest(filepath.Join(output, "manifest.json"), render.Builder(t))
+	return err
+}
+
+// clean removes what an earlier build left, but for its disk, and makes the folder.
 func clean(output string) error {
-	for _, name := range []string{"build.log", "manifest.json", "inventory.txt", "disk"} {
+	for _, name := range []string{"build.log", "manifest.json", "inventory.txt"} {
 		if err := os.RemoveAll(filepath.Join(output, name)); err != nil {
 			return err
 		}

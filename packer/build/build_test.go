@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,6 +145,43 @@ func TestFailedTarget(t *testing.T) {
 	}
 }
 
+// TestFormerDisk: what the ledger has of the build before is not lost by one that fails.
+func TestFormerDisk(t *testing.T) {
+	makes := `mkdir "$DISK"; echo new > "$DISK/linux.qcow2"; `
+	for name, c := range map[string]struct {
+		left   map[string]string // in the output of the target
+		does   string
+		want   string
+		failed bool
+	}{
+		"first":              {nil, makes + "manifest qemu VM", "new\n", false},
+		"again":              {map[string]string{"disk": "old"}, makes + "manifest qemu VM", "new\n", false},
+		"fails":              {map[string]string{"disk": "old"}, makes + "exit 1", "old", true},
+		"fails at first":     {nil, makes + "exit 1", "", true},
+		"after one killed":   {map[string]string{"disk": "half", "disk.former": "old"}, makes + "exit 1", "old", true},
+		"killed, then again": {map[string]string{"disk.former": "old"}, makes + "manifest qemu VM", "new\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, "build() { "+c.does+"; }", packer.QEMU)
+			output := filepath.Join(o.Output, "qemu")
+			o.Env = append(o.Env, "DISK="+filepath.Join(output, "disk"))
+			for folder, content := range c.left {
+				write(t, filepath.Join(output, folder, "linux.qcow2"), content, 0o600)
+			}
+			if _, err := build.Run(t.Context(), o); (err != nil) != c.failed {
+				t.Fatalf("got %v", err)
+			}
+			got, err := os.ReadFile(filepath.Join(output, "disk", "linux.qcow2"))
+			if string(got) != c.want || err != nil && !(c.want == "" && errors.Is(err, fs.ErrNotExist)) {
+				t.Errorf("the disk is %q, %v", got, err)
+			}
+			if _, err := os.Stat(filepath.Join(output, "disk.former")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the former disk still stands aside: %v", err)
+			}
+		})
+	}
+}
+
 func TestInvalidIsNotBuilt(t *testing.T) {
 	o := options(t, `validate() { if [ "$builder" = azure-arm ]; then echo "no subscription"; exit 1; fi; }
 		build() { : >"$output/built"; }`, packer.Azure, packer.QEMU)
@@ -171,20 +209,25 @@ func TestTailIsText(t *testing.T) {
 	}
 }
 
-// TestNoCredentials: the first line of the error says what to do; packer's own words are these.
-func TestNoCredentials(t *testing.T) {
-	for target, c := range map[packer.Target]struct{ said, todo string }{
-		packer.AWS:   {"Error: NoCredentialProviders: no valid providers in chain. Deprecated.", "set AWS_ACCESS_KEY_ID and"},
-		packer.GCP:   {"Build 'linux.googlecompute.image' errored: google: could not find default credentials. See https://developers.google.com", "set GOOGLE_APPLICATION_CREDENTIALS to"},
-		packer.Azure: {"--> linux.azure-arm.image: error fetching subscriptionID from VM metadata service for Managed Identity authentication: EOF", "set ARM_SUBSCRIPTION_ID, "},
+// TestAdvice: the first line of the error says what to do; packer's own words are these.
+func TestAdvice(t *testing.T) {
+	for _, c := range []struct {
+		target     packer.Target
+		said, todo string
+	}{
+		{packer.AWS, "Error: NoCredentialProviders: no valid providers in chain. Deprecated.", "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and"},
+		{packer.GCP, "Build 'linux.googlecompute.image' errored: google: could not find default credentials. See https://developers.google.com", "there are no credentials for Google: set GOOGLE_APPLICATION_CREDENTIALS to"},
+		{packer.Azure, "--> linux.azure-arm.image: error fetching subscriptionID from VM metadata service for Managed Identity authentication: EOF", "there are no credentials for Azure: set ARM_SUBSCRIPTION_ID, "},
+		{packer.QEMU, "==> linux.qemu.image: Error waiting for SSH: Packer experienced an authentication error", "packer cannot log in to the base's disk: one without cloud-init needs WORKER_IMAGES_SSH_PASSWORD or"},
+		{packer.QEMU, "==> linux.qemu.image: error downloading ISO: [Checksums did not match for /disks/base.qcow2.", "the base's disk is not the one of its sha256"},
 	} {
-		o := options(t, `build() { echo "`+c.said+`"; echo "==> Builds finished but no artifacts were created."; exit 1; }`, target)
+		o := options(t, `build() { echo "`+c.said+`"; echo "==> Builds finished but no artifacts were created."; exit 1; }`, c.target)
 		_, err := build.Run(t.Context(), o)
 		if err == nil {
-			t.Fatalf("%s: no error", target)
+			t.Fatalf("%s: no error", c.target)
 		}
-		if first, _, _ := strings.Cut(err.Error(), "\n"); !strings.Contains(first, "packer build: exit status 1: there are no credentials for ") || !strings.Contains(first, c.todo) {
-			t.Errorf("%s: %v", target, err)
+		if first, _, _ := strings.Cut(err.Error(), "\n"); !strings.Contains(first, "packer build: exit status 1: "+c.todo) {
+			t.Errorf("%s: %v", c.target, err)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (r *run) copy(from io.Reader, t packer.Target, step string, log io.Writer) 
 		text, err := scanner.ReadString('\n')
 		if text = printable(strings.TrimRight(text, "\r\n")); text != "" {
 			if last.advice == "" {
-				last.advice = advice(text)
+				last.advice = advice(t, text)
 			}
 			last.lines = append(last.lines, text)
 			last.lines = last.lines[max(0, len(last.lines)-tailLines):]

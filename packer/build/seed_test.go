@@ -47,7 +47,9 @@ func stock(t *testing.T, targets ...packer.Target) build.Options {
 		manifest "$builder" VM
 	}`, targets...)
 	t.Setenv("TMPDIR", t.TempDir()) // where the seed is
-	o.Env = slices.DeleteFunc(o.Env, func(entry string) bool { return strings.HasPrefix(entry, "WORKER_IMAGES_SSH_PASSWORD=") })
+	o.Env = slices.DeleteFunc(o.Env, func(entry string) bool {
+		return strings.HasPrefix(entry, "WORKER_IMAGES_SSH_PASSWORD=") || strings.HasPrefix(entry, "PKR_VAR_qemu_ssh_")
+	})
 	return o
 }
 

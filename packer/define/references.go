@@ -58,7 +58,7 @@ func (l *loader) checkReference(t hcl.Traversal, matrix bool) {
 	case root == "matrix" && !matrix:
 		l.fail(at, "No matrix here", "matrix has its values inside of an image only.")
 	case root != "var" && root != "local" && root != "matrix":
-		l.fail(at, "Undefined name", "There is no %q; values are var.NAME, local.NAME and matrix.NAME, and texts stand in quotes.", root)
+		l.fail(at, "Undefined name", "There is no %q; values are var.NAME, local.NAME and matrix.NAME, texts stand in quotes, and $${ is a shell's ${.", root)
 	case name == "":
 		l.fail(at, "Name expected", "Write %s.NAME.", root)
 	case root == "local" && l.locals[name] == nil:

@@ -18,11 +18,16 @@ const shortest = 100 * time.Millisecond
 // others are in the order of their times.
 func Steps(target packer.Target, began time.Time, took time.Duration, lines []build.Line) []Step {
 	s := steps{at: began, end: began.Add(took), name: "begin"}
+	machine := false // in the steps of provision.sh
 	for _, l := range lines {
 		if l.Target != target || l.Step != "build" {
 			continue
 		}
-		if name, ok := stepOf(l.Text); ok {
+		if name, ok := announced(l.Text); ok {
+			machine = true
+			s.next(name, l.Time)
+		} else if name, copies, ok := stepOf(l.Text); ok && (copies || !machine) {
+			machine = false
 			s.next(name, l.Time)
 		}
 	}
@@ -62,27 +67,33 @@ func (s *steps) next(name string, at time.Time) {
 	s.name, s.at = name, at
 }
 
-// stepOf returns the name of the step that a line of packer begins: without what is another with
-// each build, so that builds can be compared.
-func stepOf(line string) (string, bool) {
+// announced returns the name of the step of provision.sh that a line begins. It comes behind the
+// name of packer's source.
+func announced(line string) (string, bool) {
+	_, name, ok := strings.Cut(line, ": ==> step ")
+	return name, ok && name != ""
+}
+
+// stepOf returns the name of the step of packer's own that a line begins: without what is another
+// with each build, so that builds can be compared. What a program on the machine says on standard
+// error looks the same; copies tells that the line is not of this kind, as packer runs or copies
+// something next, which also ends the steps of provision.sh.
+func stepOf(line string) (name string, copies, ok bool) {
 	text, isHead := strings.CutPrefix(strings.TrimSpace(line), "==> ")
 	if !isHead {
-		// What provision.sh prints comes behind the name of packer's source.
-		_, said, ok := strings.Cut(text, ": ==> step ")
-		return said, ok && said != ""
+		return "", false, false
 	}
-	_, text, ok := strings.Cut(text, ": ")
+	_, text, ok = strings.Cut(text, ": ")
 	switch {
 	case !ok || text == "" || strings.HasPrefix(text, " ") || strings.HasPrefix(text, "->"):
-		return "", false
-	case strings.HasPrefix(text, "==> step "):
-		return strings.TrimPrefix(text, "==> step "), true
+		return "", false, false
 	case strings.HasPrefix(text, "Provisioning with "):
-		text = strings.TrimSuffix(path.Base(text), path.Ext(text))
+		text, copies = strings.TrimSuffix(path.Base(text), path.Ext(text)), true
 	case strings.HasPrefix(text, "Uploading "), strings.HasPrefix(text, "Downloading "):
 		text, _, _ = strings.Cut(text, " ")
+		copies = true
 	}
 	text, _, _ = strings.Cut(text, ": ")
 	text, _, _ = strings.Cut(text, " (")
-	return strings.TrimRight(text, " .:"), true
+	return strings.TrimRight(text, " .:"), copies, true
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +24,8 @@ func openAny(path string) (*os.File, error) {
 		fd, err = unix.Openat2(unix.AT_FDCWD, path, &how)
 	}
 	switch {
+	case err == nil && ofProcess(fd):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.Join(fs.ErrPermission, unix.Close(fd))}
 	case err == nil:
 		return os.NewFile(uintptr(fd), path), nil
 	case errors.Is(err, unix.ELOOP):
@@ -32,13 +36,39 @@ func openAny(path string) (*os.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 }
 
+// ofProcess tells whether an open file is what /proc says of a process. The task's have ended, so it
+// is another one's: this one's above all, to which the system lets it look whatever its rights are.
+func ofProcess(fd int) bool {
+	var system unix.Statfs_t
+	if unix.Fstatfs(fd, &system) != nil || system.Type != unix.PROC_SUPER_MAGIC {
+		return false
+	}
+	name, err := os.Readlink("/proc/thread-self/fd/" + strconv.Itoa(fd))
+	if err != nil {
+		return true // it cannot be known
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if _, err := strconv.ParseUint(part, 10, 32); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // openOld goes by the text of the links, so that each directory on the way is entered.
 func openOld(path string, flags int) (*os.File, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the file
 	}
-	return os.OpenFile(target, flags|unix.O_NOFOLLOW, 0) //nolint:wrapcheck // names the file
+	file, err := os.OpenFile(target, flags|unix.O_NOFOLLOW, 0)
+	if err == nil && ofProcess(int(file.Fd())) {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.Join(fs.ErrPermission, file.Close())}
+	}
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the file
+	}
+	return file, nil
 }
 
 // isDevice tells whether a file could not be opened because it is no ordinary one.

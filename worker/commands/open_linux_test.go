@@ -76,3 +76,23 @@ func TestOldOpenEntersDirectories(t *testing.T) {
 		t.Error("a file was opened of which there is only a descriptor")
 	}
 }
+
+// What /proc says of a process is not the task's; what it says of the machine everybody may read.
+func TestProcesses(t *testing.T) {
+	old := func(path string) (*os.File, error) { return openOld(path, unix.O_RDONLY|unix.O_CLOEXEC) }
+	for name, open := range map[string]func(string) (*os.File, error){"openat2": openAny, "before": old} {
+		for path, want := range map[string]error{
+			"/proc/self/maps": fs.ErrPermission, "/proc/thread-self/status": fs.ErrPermission, "/proc/1/cmdline": fs.ErrPermission,
+			fmt.Sprintf("/proc/%d/task/%[1]d/stat", os.Getpid()): fs.ErrPermission,
+			"/proc/version": nil, "/proc/sys/kernel/ostype": nil,
+		} {
+			file, err := open(path)
+			if err == nil {
+				_ = file.Close()
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %s: %v, want %v", name, path, err, want)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/workerkit/workerkit/internal/private"
+	"github.com/workerkit/workerkit/internal/secret"
 )
 
 // ErrUnreadable means that the file could not be loaded: it is missing, not JSON, or has a key
@@ -23,6 +24,16 @@ var ErrInvalid = errors.New("the configuration is not valid")
 // ours. Each key of an older release is a warning too. Warnings and errors name the file or the
 // keys, never a value; errors are ErrUnreadable or ErrInvalid.
 func Load(path string) (c Config, warnings []string, err error) {
+	return load(path, func(*Config) {})
+}
+
+// LoadPart is Load of a file that a runner completes at each start: what only the runner knows may
+// be missing, and something stands in its place.
+func LoadPart(path string) (c Config, warnings []string, err error) {
+	return load(path, (*Config).standIn)
+}
+
+func load(path string, complete func(*Config)) (c Config, warnings []string, err error) {
 	c = Defaults()
 	data, note, err := private.Read(path)
 	if err != nil {
@@ -34,12 +45,35 @@ func Load(path string) (c Config, warnings []string, err error) {
 	old, err := c.merge(data)
 	warnings = append(warnings, old...)
 	if err == nil {
+		complete(&c)
 		err = c.Validate()
 	}
 	if err != nil {
 		return c, warnings, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, warnings, nil
+}
+
+// standIn completes a configuration with what a runner adds. What the file says stays, however wrong.
+func (c *Config) standIn() {
+	const something = "something"
+	for _, of := range []struct {
+		key   string
+		value *string
+		stand string
+	}{
+		{"clientId", &c.ClientID, something},
+		{"rootURL", &c.RootURL, "https://taskcluster.example.com"},
+		{"workerId", &c.WorkerID, something},
+		{"workerType", &c.WorkerType, something},
+	} {
+		if !c.Given(of.key) && *of.value == "" {
+			*of.value = of.stand
+		}
+	}
+	if !c.Given("accessToken") {
+		c.AccessToken = secret.New(something)
+	}
 }
 
 // merge puts a JSON object over c. Objects are merged key by key. Warnings are of former keys.

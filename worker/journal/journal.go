@@ -81,6 +81,9 @@ func (j *Journal) Close() error { return j.lock.Close() }
 
 // left reads all claims, and removes what it cannot use.
 func (j *Journal) left() (left []Entry, notes []string, err error) {
+	if err := j.finish(); err != nil {
+		return nil, nil, err
+	}
 	files, err := os.ReadDir(j.dir)
 	if err != nil {
 		return nil, nil, err
@@ -101,6 +104,27 @@ func (j *Journal) left() (left []Entry, notes []string, err error) {
 		}
 	}
 	return left, notes, nil
+}
+
+// finish ends what Put had begun when the worker was killed. Most of the time that Put takes is for
+// the disk: all of the claim is in a file then, which has not got its name yet.
+func (j *Journal) finish() error {
+	files, err := os.ReadDir(j.dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file.Name(), suffix) || file.Name() == lockName {
+			continue
+		}
+		path := filepath.Join(j.dir, file.Name())
+		if e, err := j.read(path); err == nil {
+			if err := os.Rename(path, j.path(e.TaskID, e.RunID)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // entry is a claim on disk.
@@ -134,9 +158,6 @@ var (
 
 // read reads a claim.
 func (j *Journal) read(path string) (Entry, error) {
-	if !strings.HasSuffix(path, suffix) {
-		return Entry{}, errFormat // a write that was cut short
-	}
 	data, _, err := private.Read(path)
 	if err != nil {
 		return Entry{}, err //nolint:wrapcheck // names the file

@@ -146,6 +146,40 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestKilledWhileWriting: a claim that was written but had not got its name counts, and is newer than
+// what has the name.
+func TestKilledWhileWriting(t *testing.T) {
+	for name, before := range map[string]bool{"a new claim": false, "a claim that was there": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j, _, _ := open(t, dir, owner())
+			newer := claim("a")
+			newer.TakenUntil, newer.Credentials.AccessToken = newer.TakenUntil.Add(time.Hour), secret.New("newer")
+			if err := j.Put(newer); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(filepath.Join(dir, "a_2.claim"), filepath.Join(dir, ".a_2.claim.1234")); err != nil {
+				t.Fatal(err)
+			}
+			if before {
+				if err := j.Put(claim("a")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			j, left, notes := again(t, j, dir, owner())
+			same(t, left, []journal.Entry{newer})
+			if len(notes) > 0 {
+				t.Errorf("notes: %q", notes)
+			}
+			if err := j.Remove("a", 2); err != nil {
+				t.Fatal(err)
+			}
+			_, left, _ = again(t, j, dir, owner())
+			same(t, left, nil)
+		})
+	}
+}
+
 func TestNobodyElseReadsIt(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no mode bits; package private sets and tests its access lists")

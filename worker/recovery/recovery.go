@@ -117,7 +117,7 @@ func (r Recovery) upload(ctx context.Context, logger *slog.Logger, queue tc.Run,
 		link := tc.Artifact{StorageType: "link", ContentType: backinglog.ContentType, Artifact: e.LogName, Expires: e.Expires}
 		_, err = queue.CreateArtifact(ctx, e.LiveName, link)
 	}
-	if err != nil {
+	if err != nil && tc.Status(err) != http.StatusConflict { // else the run is over, log and all, as the next call tells
 		logger.Warn("the log of a task is lost", "error", err)
 	}
 }

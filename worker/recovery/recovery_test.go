@@ -194,6 +194,9 @@ func TestOver(t *testing.T) {
 			if !slices.Contains(w.seen, "forget a") || slices.Contains(w.seen, "PUT put") {
 				t.Errorf("%d: seen %q", code, w.seen)
 			}
+			if said := w.said.String(); strings.Contains(said, "is lost") != (code != http.StatusConflict) { // a resolved run has its log
+				t.Errorf("%d: said %s", code, said)
+			}
 			w.left(t, 0)
 		})
 	}

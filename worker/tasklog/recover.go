@@ -35,14 +35,15 @@ func Recover(ctx context.Context, dir, last string) (Stored, error) {
 	if err != nil {
 		return Stored{}, fmt.Errorf("tasklog: find the spool: %w", err)
 	}
-	stored, err := recoverSpool(ctx, paths[0], last)
+	stored, err := recoverSpool(paths[0], last, func() error { return context.Cause(ctx) })
 	if err != nil {
 		return Stored{}, fmt.Errorf("tasklog: recover the spool: %w", err)
 	}
 	return stored, nil
 }
 
-func recoverSpool(ctx context.Context, path, last string) (stored Stored, err error) {
+// recoverSpool fails when tooLong does, which is asked again and again.
+func recoverSpool(path, last string, tooLong func() error) (stored Stored, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return Stored{}, err
@@ -56,7 +57,7 @@ func recoverSpool(ctx context.Context, path, last string) (stored Stored, err er
 		if end, err = lastMarker(file, end); err != nil {
 			return Stored{}, err
 		}
-		t, err := read(ctx, io.NewSectionReader(file, headerSize, max(0, end-headerSize)))
+		t, err := read(tooLong, io.NewSectionReader(file, headerSize, max(0, end-headerSize)))
 		if errors.Is(err, errNoBlocks) && end > headerSize {
 			end-- // what looks like a marker was none
 			continue
@@ -105,7 +106,7 @@ const lastBlock = "\x03\x00"
 var errNoBlocks = errors.New("not a number of whole blocks")
 
 // read decompresses whole blocks.
-func read(ctx context.Context, blocks io.Reader) (text, error) {
+func read(tooLong func() error, blocks io.Reader) (text, error) {
 	t := text{ending: '\n'}
 	source := bufio.NewReader(io.MultiReader(blocks, strings.NewReader(lastBlock)))
 	z := flate.NewReader(source)
@@ -116,6 +117,7 @@ func read(ctx context.Context, blocks io.Reader) (text, error) {
 		if n > 0 {
 			t.crc, t.size, t.ending = crc32.Update(t.crc, crc32.IEEETable, buf[:n]), t.size+int64(n), buf[n-1]
 		}
+		late := tooLong()
 		switch {
 		case errors.Is(err, io.EOF) && atEnd(source):
 			return t, nil
@@ -123,8 +125,8 @@ func read(ctx context.Context, blocks io.Reader) (text, error) {
 			return t, errNoBlocks
 		case err != nil:
 			return t, err
-		case ctx.Err() != nil:
-			return t, context.Cause(ctx)
+		case late != nil:
+			return t, late
 		}
 	}
 }

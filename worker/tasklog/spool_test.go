@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,6 +203,31 @@ func TestFullDisk(t *testing.T) {
 		if stored, err := l.Close(); err == nil {
 			t.Errorf("stored %+v", stored)
 		}
+	}
+}
+
+// TestFullDiskKeepsTheBeginning: what came to the disk before it was full is a complete log, which
+// says why it ends.
+func TestFullDiskKeepsTheBeginning(t *testing.T) {
+	l := newLog(t)
+	begin := text(512 << 10)
+	if _, err := l.Write(begin); err != nil {
+		t.Fatal(err)
+	}
+	l.AwaitSpool()
+	l.BreakSpool()
+	fmt.Fprint(l, "lost\n")
+	stored, err := l.Close()
+	if err == nil {
+		t.Error("nothing says that a part is lost")
+	}
+	got, err := gunzip(stored.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, found := strings.CutPrefix(string(got), string(begin))
+	if !found || !strings.Contains(rest, "[taskcluster:error] the log ends here") || strings.Contains(rest, "lost\n") || stored.Size != int64(len(got)) {
+		t.Errorf("%d bytes of %d are stored as %+v, with the end %q", len(got), len(begin), stored, rest)
 	}
 }
 

@@ -94,7 +94,8 @@ func (l *Log) Size() int64 {
 }
 
 // Close completes the log: the spool is whole when it returns, and readers get to the end. What
-// is written later is lost. Calling it again gives the same result.
+// is written later is lost. Calling it again gives the same result. With an error (a full disk)
+// what could be stored of the log is in Stored, whose Path is empty when nothing could.
 func (l *Log) Close() (Stored, error) {
 	l.writing.Lock()
 	if !l.complete {
@@ -133,7 +134,25 @@ func (l *Log) finish() (Stored, error) {
 	l.wake()
 	l.mu.Unlock()
 	if err != nil {
-		return Stored{}, fmt.Errorf("tasklog: %w", err)
+		return l.salvage(err)
 	}
 	return Stored{Path: l.file.Name(), Size: totals.Size, CompressedSize: totals.CompressedSize}, nil
+}
+
+// salvageTime bounds how long what is on disk of a log may take to be completed.
+const salvageTime = 10 * time.Second
+
+var errSalvage = errors.New("what is on disk could not be read in time")
+
+// salvage completes what is on disk of a log of which more could not be stored.
+func (l *Log) salvage(problem error) (Stored, error) {
+	begin := time.Now()
+	last := fmt.Sprintf("the log ends here, as the rest could not be stored: %v", problem)
+	stored, err := recoverSpool(l.file.Name(), last, func() error {
+		if time.Since(begin) > salvageTime {
+			return errSalvage
+		}
+		return nil
+	})
+	return stored, fmt.Errorf("tasklog: %w", errors.Join(problem, err))
 }

@@ -68,10 +68,11 @@ type hooks struct {
 
 var _ plugins.Finisher = (*hooks)(nil)
 
-// Finish uploads the log, which has been compressed while it was written.
+// Finish uploads the log, which has been compressed while it was written: of one that could not be
+// stored to its end, what there is. That this is an error the worker knows.
 func (h *hooks) Finish(ctx context.Context) error {
 	stored, err := h.run.Log.Close()
-	if err != nil {
+	if stored.Path == "" {
 		return fmt.Errorf("backinglog: %w", err)
 	}
 	name := h.run.LogNames().Backing

@@ -167,7 +167,9 @@ func TestTogether(t *testing.T) {
 		prepare: func(ctx context.Context) error { return prepare(ctx, "acts.Prepare") },
 		finish:  func() error { return finish(t.Context(), "acts.Finish") },
 	}
-	one.also = func(moment string) error { return errors.Join(prepare(t.Context(), moment), finish(t.Context(), moment)) }
+	one.also = func(moment string) error {
+		return errors.Join(prepare(t.Context(), moment), finish(t.Context(), moment))
+	}
 	if problems := (Case{Payload: "{}"}).whole(t, plugin, one, queue); len(problems) > 0 {
 		t.Error(problems)
 	}

@@ -35,10 +35,11 @@ func (a *API) image(where string) (*resource, error) {
 	return nil, notFound(where)
 }
 
-// base tells whether the options have such an image to build upon. Without a word of theirs,
-// those are the images of Google's own projects, whose names end with "-cloud".
+// base tells whether the options have such an image to build upon. In the project that builds there
+// are only the images that were made.
 func (a *API) base(project, name string) bool {
-	return strings.HasSuffix(project, "-cloud") && a.options.Base(project+"/"+name)
+	own := project == a.options.Project || a.options.Project == "" && !strings.HasSuffix(project, "-cloud")
+	return !own && a.options.Base(project+"/"+name)
 }
 
 // makeBase makes up an image to build upon, the same each time.

@@ -4,7 +4,7 @@ variable "command" { default = "echo provisioned; pwd > where" }
 variable "dir" {}
 
 source "googlecompute" "image" {
-  project_id          = "images"
+  project_id          = "dry-run"
   zone                = "europe-west1-b"
   machine_type        = "n2-standard-2"
   source_image_family = "debian-12"

@@ -1,8 +1,5 @@
 //go:build unix
 
-// Package hostile lets an engine run tasks that want out of what they are given: to read or change
-// what is the worker's or another task's, to stay when they have ended, to have the worker do it
-// for them. Every trick is one entry of a table.
 package hostile
 
 import (
@@ -162,7 +159,7 @@ func (s *scene) start(t *testing.T, ctx context.Context, script string) engines.
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	t.Cleanup(func() { //nolint:contextcheck // the test's own has ended then
 		ctx, done := context.WithTimeout(context.Background(), patience)
 		defer done()
 		_ = sandbox.Kill(ctx, 0)

@@ -33,7 +33,7 @@ func reading() []trick {
 			head -c 1 /proc/$WORKER/mem && echo BROKEN: mem; :`},
 		{name: "ptrace", isolated: true, script: `
 			case $(uname -m) in x86_64) call=101;; aarch64) call=117;; *) exit 0;; esac
-			perl -e 'print "BROKEN: attached\n" if syscall($ARGV[0] + 0, 16, $ARGV[1] + 0, 0, 0) == 0' $call $WORKER; :`},
+			perl -e 'print "BROKEN: attached\n" if syscall($ARGV[0] + 0, 0x4206, $ARGV[1] + 0, 0, 0) == 0' $call $WORKER; :`},
 		{name: "descriptors", script: `
 			for fd in /proc/self/fd/*; do
 				case $(readlink $fd) in *readable|*config|*journal|*hostile*worker*|socket:*) echo BROKEN: $fd;; esac

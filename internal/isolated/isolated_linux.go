@@ -1,4 +1,4 @@
-package accountstest
+package isolated
 
 import (
 	"os/exec"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package accountstest
+package isolated
 
 import "os/exec"
 
