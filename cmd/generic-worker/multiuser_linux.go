@@ -4,12 +4,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/firewall"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/engines/multiuser"
 )
+
+// umask is what a login gives. Tasks inherit the worker's, which may be stricter, or none at all. What
+// is the worker's own alone is made with its mode, and does not depend on this.
+const umask = 0o022
 
 // multiuser makes the engine that runs each task as an account of its own.
 func (p parts) multiuser() (engines.Engine, error) {
@@ -30,7 +36,11 @@ func (p parts) multiuser() (engines.Engine, error) {
 			return nil, err
 		}
 	}
+	if c.Workerkit.BlockMetadata {
+		made.Firewall = firewall.NewMetadata(homes)
+	}
 	made.Trees = p.trees
+	syscall.Umask(umask)
 	return multiuser.New(made), nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/workerkit/workerkit/packer"
 )
 
-// checkScripts has shells read the scripts that they would run. What is written for another
+// checkScripts has shells read the scripts and tests that they would run. What is written for another
 // program, or for a shell that is not on this computer, is taken as it is.
 func checkScripts(ctx context.Context, folder string, image packer.Image) []problem {
 	if image.Windows() {
@@ -31,6 +31,11 @@ func checkScripts(ctx context.Context, folder string, image packer.Image) []prob
 		}
 		if wrong := syntax(ctx, text); wrong != "" {
 			problems = append(problems, problem{image.From[packer.Key("script", s.Name, attribute)], fmt.Sprintf("script %q: %s", s.Name, wrong)})
+		}
+	}
+	for _, test := range image.Tests {
+		if wrong := syntax(ctx, test.Command); wrong != "" {
+			problems = append(problems, problem{image.From[packer.Key("test", test.Name, "command")], fmt.Sprintf("test %q: %s", test.Name, wrong)})
 		}
 	}
 	return problems

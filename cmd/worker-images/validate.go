@@ -37,7 +37,7 @@ func (p *program) newValidateCommand() *cobra.Command {
 		Short: "Say all that is wrong with the definitions",
 		Long: "Read all definitions, and look at the images that are named, or at all: whether the files that\n" +
 			"they use are there, whether what is fetched has a digest, and whether a shell understands the\n" +
-			"scripts. What no lock file pins is named.\n\n" +
+			"scripts and tests. What no lock file pins is named.\n\n" +
 			"Then packer validates the templates, with credentials that are none: for each image that is\n" +
 			"named, else for one of each kind, a kind being a system, a target, and what of its template is\n" +
 			"used. Where there is no packer that is left out, and said.",

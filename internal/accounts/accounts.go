@@ -56,7 +56,8 @@ func (a *Accounts) SetPassword(ctx context.Context, account *Account) error {
 	return nil
 }
 
-// Kill ends every process of the account and returns when none is left, or ctx's cause.
+// Kill ends every process of the account, and takes away the file systems that they served. It
+// returns when none is left, or ctx's cause.
 func (a *Accounts) Kill(ctx context.Context, account Account) error { return a.kill(ctx, account.UID) }
 
 // Delete ends the account's processes and deletes the account, its home directory, and what it may

@@ -66,13 +66,23 @@ func (a *Accounts) made(name string) (Account, error) {
 // account has left in a place that nobody thought of is not the next one's.
 func (a *Accounts) useradd(ctx context.Context, name, home string) error {
 	low, high := uidRange()
-	const attempts = 20
-	for range attempts {
+	taken, err := takenUIDs()
+	if err != nil {
+		return err
+	}
+	const attempts = 20 // of ids that are taken elsewhere than in this machine's own files
+	for tried, seen := 0, uint32(0); tried < attempts && seen <= high-low; seen++ {
 		if a.next < low || a.next > high {
 			a.next = low + rand.Uint32N(high-low+1) //nolint:gosec // it is no secret
 		}
 		uid := a.next
-		a.next++
+		if a.next++; a.next > high {
+			a.next = low
+		}
+		if taken[uid] {
+			continue
+		}
+		tried++
 		err := tool(ctx, "", "useradd", "--no-log-init", "--user-group", "--uid", strconv.FormatUint(uint64(uid), 10), "--create-home", "--home-dir", home, name)
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.ExitCode() == exitUIDTaken {
@@ -80,7 +90,7 @@ func (a *Accounts) useradd(ctx context.Context, name, home string) error {
 		}
 		return err
 	}
-	return fmt.Errorf("accounts: no user id is free after %d attempts", attempts)
+	return fmt.Errorf("accounts: no user id between %d and %d is free: delete accounts that nobody needs (userdel), or raise UID_MAX in /etc/login.defs", low, high)
 }
 
 // uidRange is the upper half of the ids that the system has for people.

@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/workerkit/workerkit/internal/accounts"
 	"github.com/workerkit/workerkit/internal/accounts/accountstest"
@@ -206,13 +209,79 @@ func TestTools(t *testing.T) {
 			t.Errorf("user id %d, want 3001 to 3003", account.UID)
 		}
 	}
-	if _, err := a.Create(t.Context(), "/home"); err == nil || !strings.Contains(err.Error(), "no user id is free") {
+	if _, err := a.Create(t.Context(), "/home"); err == nil || !strings.Contains(err.Error(), "no user id between 3001 and 3003 is free") {
 		t.Errorf("a fourth account: %v", err)
 	}
 	remove(t, a, second)
-	if again := create(t, a); again.UID != second.UID {
+	again := create(t, a)
+	if again.UID != second.UID {
 		t.Errorf("user id %d, want the only free one, %d", again.UID, second.UID)
 	}
+	for _, account := range []accounts.Account{first, again, third} {
+		remove(t, a, account)
+	}
+}
+
+// The one id that is free is found at once, wherever it is.
+func TestNearlyFullRange(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	const low, high, free = 3001, 3400, 3222
+	var lines strings.Builder
+	for uid := low; uid <= high; uid++ {
+		if uid != free {
+			fmt.Fprintf(&lines, "taken%d:x:%d:%[1]d::/nonexistent:/bin/false\n", uid, uid)
+		}
+	}
+	for name, text := range map[string]string{"/etc/login.defs": "\nUID_MIN 2602\nUID_MAX 3400\n", "/etc/passwd": lines.String()} {
+		file, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close()
+	}
+	a := accounts.New(slog.New(slog.DiscardHandler))
+	account := create(t, a)
+	if account.UID != free {
+		t.Errorf("user id %d, want the only free one, %d", account.UID, free)
+	}
+	if _, err := a.Create(t.Context(), "/home"); err == nil || !strings.Contains(err.Error(), "no user id between 3001 and 3400 is free") {
+		t.Errorf("another account: %v", err)
+	}
+	remove(t, a, account)
+}
+
+// A file system that a program of the account served goes with it, and nobody else's does.
+func TestServedFileSystems(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	a := accounts.New(slog.New(slog.DiscardHandler))
+	account, other := create(t, a), create(t, a)
+	for _, each := range []accounts.Account{account, other} {
+		device, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		if err != nil {
+			t.Skipf("this system has no FUSE: %v", err)
+		}
+		point := each.Home + "/a b"
+		if err := os.Mkdir(point, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d", device.Fd(), each.UID, each.GID)
+		if err := unix.Mount("test", point, "fuse", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+			t.Skipf("FUSE cannot be mounted: %v", err)
+		}
+		_ = device.Close() // as when the program is killed
+	}
+	remove(t, a, account)
+	if table, _ := os.ReadFile("/proc/self/mountinfo"); strings.Contains(string(table), account.Home) || !strings.Contains(string(table), other.Home) {
+		t.Errorf("mounted are\n%s", table)
+	}
+	remove(t, a, other)
 }
 
 func TestRootIsNeverDeleted(t *testing.T) {

@@ -58,17 +58,21 @@ func (a *Accounts) sweepDir(dir string, account Account) {
 }
 
 // kill ends processes until there is none: what one of them starts meanwhile is found next time.
+// Then it takes away the file systems that they served.
 func (*Accounts) kill(ctx context.Context, uid uint32) error {
 	wait := time.Millisecond
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		pids, err := processes(uid)
-		if err != nil || len(pids) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(pids) == 0 {
+			return unmount(uid)
+		}
 		for _, pid := range pids {
-			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended
+			end(pid, uid)
 		}
 		timer.Reset(wait)
 		select {
@@ -77,6 +81,19 @@ func (*Accounts) kill(ctx context.Context, uid uint32) error {
 		case <-timer.C:
 		}
 		wait = min(2*wait, 50*time.Millisecond)
+	}
+}
+
+// end kills a process of the account. It may have ended, and another one may have got its number: so
+// it is held first, and looked at again, and only what is held gets the signal.
+func end(pid int, uid uint32) {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return
+	}
+	defer process.Release() //nolint:errcheck // there is nothing to be done
+	if ofUser(strconv.Itoa(pid), uid) {
+		_ = process.Kill() // it may have ended
 	}
 }
 
@@ -92,18 +109,19 @@ func processes(uid uint32) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accounts: list the processes: %w", err)
 	}
-	id := strconv.FormatUint(uint64(uid), 10)
 	var found []int
 	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		if status, err := os.ReadFile("/proc/" + name + "/status"); err == nil && runsAs(string(status), id) {
+		if pid, err := strconv.Atoi(name); err == nil && ofUser(name, uid) {
 			found = append(found, pid)
 		}
 	}
 	return found, nil
+}
+
+// ofUser tells whether a process has not ended and runs with a user id.
+func ofUser(pid string, uid uint32) bool {
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	return err == nil && runsAs(string(status), strconv.FormatUint(uint64(uid), 10))
 }
 
 func runsAs(status, uid string) bool {

@@ -32,6 +32,24 @@ func find(path, name string) (line []string, all [][]string, err error) {
 	return line, all, nil
 }
 
+// takenUIDs are the user ids that have an account in this machine's own files.
+func takenUIDs() (map[uint32]bool, error) {
+	_, all, err := find("/etc/passwd", "")
+	if err != nil {
+		return nil, err
+	}
+	taken := map[uint32]bool{}
+	for _, line := range all {
+		if len(line) <= fieldUID {
+			continue
+		}
+		if uid, err := strconv.ParseUint(line[fieldUID], 10, 32); err == nil {
+			taken[uint32(uid)] = true
+		}
+	}
+	return taken, nil
+}
+
 func (*Accounts) lookup(name string) (Account, bool, error) {
 	line, _, err := find("/etc/passwd", name)
 	if err != nil || line == nil || !IsTask(name) {

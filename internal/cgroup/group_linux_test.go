@@ -230,6 +230,22 @@ func TestProcessLimit(t *testing.T) {
 	})
 }
 
+// A program that starts no other runs within the narrowest limit, also after another one.
+func TestProcessLimitOfOne(t *testing.T) {
+	each(t, func(t *testing.T, r *Root) {
+		g := newGroup(t, r, Limits{Processes: 1})
+		for range 2 {
+			cmd, out := shell(t, g, "echo fine")
+			if err := cmd.Wait(); err != nil || out.String() != "fine\n" {
+				t.Errorf("%v: %q", err, out)
+			}
+		}
+		if u := g.Usage(); u.Refused != 0 {
+			t.Errorf("usage %+v", u)
+		}
+	})
+}
+
 func TestUsage(t *testing.T) {
 	each(t, func(t *testing.T, r *Root) {
 		g := newGroup(t, r, Limits{Memory: 1 << 30})

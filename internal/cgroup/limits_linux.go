@@ -30,8 +30,8 @@ func (g *Group) limit() {
 		})
 	}
 	if l.Processes > 0 {
-		s := []setting{{file: "pids.max", value: number(l.Processes)}}
-		g.set(pids, "processes", s, s)
+		// Of version 1 the thread that starts a process is in the group meanwhile, and counts.
+		g.set(pids, "processes", []setting{{file: "pids.max", value: number(l.Processes)}}, []setting{{file: "pids.max", value: number(l.Processes + 1)}})
 	}
 	if l.CPUWeight > 0 {
 		const usual = 1024 / 100.0

@@ -36,6 +36,7 @@ type Trees struct {
 	live map[*Tree]bool
 
 	unlimited sync.Once // for the warning that there are no limits
+	unscored  sync.Once // for the warning that the OOM score is the worker's
 }
 
 // NewGrouped is New, and has the trees live in control groups where the system offers that. What

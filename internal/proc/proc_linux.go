@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 // system is what the trees need to know of this process.
 type system struct {
 	session   int
-	protected bool // from the OOM killer, which tasks must not be
+	favoured  bool // by the OOM killer, or the contrary: its score is not for tasks
 	groups    *cgroup.Root
 }
 
@@ -48,7 +49,7 @@ func (t *Trees) setUp() system {
 	if err != nil {
 		t.logger.Warn("proc: own session unknown", "error", err)
 	}
-	return system{session: session, protected: strings.HasPrefix(string(score), "-")}
+	return system{session: session, favoured: strings.TrimSpace(string(score)) != "0"}
 }
 
 // keepDescriptors marks each inherited descriptor as not to be passed on, for kernels before 5.11.
@@ -69,14 +70,17 @@ func prepare(cmd *exec.Cmd, c Command) {
 	}
 }
 
-// join takes the protection from the OOM killer, which the runner may have given to the worker, from a task's process.
+// join gives a task's process the usual score of the OOM killer: the runner may have protected the
+// worker from it.
 func (t *Tree) join(p *os.Process) error {
-	if !t.trees.system.protected {
+	if !t.trees.system.favoured {
 		return nil
 	}
 	err := os.WriteFile("/proc/"+strconv.Itoa(p.Pid)+"/oom_score_adj", []byte("0"), 0)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		t.trees.logger.Warn("proc: a task's process keeps the worker's OOM score", "error", fmt.Errorf("pid %d: %w", p.Pid, err))
+		t.trees.unscored.Do(func() {
+			t.trees.logger.Warn("proc: the processes of tasks keep the worker's OOM score, which only root can change", "error", err)
+		})
 	}
 	return nil
 }
@@ -142,10 +146,32 @@ func (t *Tree) openJob(l Limits) (job, error) {
 func (j job) limited() bool { return j.group != nil }
 
 func (j job) start(cmd *exec.Cmd) error {
-	if j.group == nil {
-		return cmd.Start() //nolint:wrapcheck // names the file and the reason already
+	start := cmd.Start
+	if cmd.SysProcAttr.Credential != nil {
+		start = func() error { return startWithout(cmd) }
 	}
-	return j.group.Start(cmd.SysProcAttr, cmd.Start) //nolint:wrapcheck // as above
+	if j.group == nil {
+		return start()
+	}
+	return j.group.Start(cmd.SysProcAttr, start) //nolint:wrapcheck // names the file and the reason already
+}
+
+// startWithout starts a command to which no capability comes down, as some would by those of the
+// thread that are inheritable: to change the user takes away all but these. The thread has no use for them.
+func startWithout(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	err := unix.Capget(&header, &sets[0])
+	if sets[0].Inheritable|sets[1].Inheritable != 0 {
+		sets[0].Inheritable, sets[1].Inheritable = 0, 0
+		err = unix.Capset(&header, &sets[0])
+	}
+	if err != nil {
+		return fmt.Errorf("take the capabilities away: %w", err)
+	}
+	return cmd.Start() //nolint:wrapcheck // names the file and the reason already
 }
 
 // removal is how long the system may take to let go of what has ended.

@@ -129,9 +129,34 @@ func (p *proof) ends(ctx context.Context, id, state, reason string) error {
 		return err
 	}
 	if last := status.Runs[len(status.Runs)-1]; last.State != state || last.Reason != reason {
-		return fmt.Errorf("the task ended %s/%s, not %s/%s", last.State, last.Reason, state, reason)
+		return fmt.Errorf("the task ended %s/%s, not %s/%s%s", last.State, last.Reason, state, reason, p.why(ctx, id))
 	}
 	return nil
+}
+
+// why is what the log of a task complains of first; empty when there is none.
+func (p *proof) why(ctx context.Context, id string) string {
+	folder := filepath.Join(p.Dir, "failed")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return ""
+	}
+	// An artifact that is missing is no reason not to read the log.
+	_, _ = tasks.Download(ctx, p.tasks, session.HTTP(), id, 0, folder)
+	log, err := os.ReadFile(filepath.Join(folder, "public", "logs", "live_backing.log"))
+	if err != nil {
+		return ""
+	}
+	return complaint(log)
+}
+
+// complaint is the first error of the worker in a task's log, to be put behind an error.
+func complaint(log []byte) string {
+	for line := range strings.Lines(string(log)) {
+		if text, ok := strings.CutPrefix(line, "[taskcluster:error] "); ok {
+			return ": " + strings.TrimSpace(text)
+		}
+	}
+	return ""
 }
 
 // obeys has the machine told, in the middle of a task, that it goes away: by the cloud's notice, or

@@ -106,3 +106,16 @@ func TestEditNeedsAFileSystem(t *testing.T) {
 		t.Error("the unpacked disk is left over")
 	}
 }
+
+func TestComplaint(t *testing.T) {
+	const begin = "[taskcluster 2026-11-22T11:30:28.731Z] === Task Starting ===\n"
+	for log, want := range map[string]string{
+		"":                                     "",
+		begin + "says [taskcluster:error] x\n": "",
+		begin + "[taskcluster:error] System error executing command: no\n[taskcluster:error] no note.txt\n": ": System error executing command: no",
+	} {
+		if got := complaint([]byte(log)); got != want {
+			t.Errorf("of %q: %q", log, got)
+		}
+	}
+}

@@ -172,7 +172,7 @@ func TestFormerDisk(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			got, err := os.ReadFile(filepath.Join(output, "disk", "linux.qcow2"))
-			if string(got) != c.want || err != nil && !(c.want == "" && errors.Is(err, fs.ErrNotExist)) {
+			if string(got) != c.want || err != nil && (c.want != "" || !errors.Is(err, fs.ErrNotExist)) {
 				t.Errorf("the disk is %q, %v", got, err)
 			}
 			if _, err := os.Stat(filepath.Join(output, "disk.former")); !errors.Is(err, fs.ErrNotExist) {

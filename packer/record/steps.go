@@ -24,7 +24,7 @@ func Steps(target packer.Target, began time.Time, took time.Duration, lines []bu
 			continue
 		}
 		if name, ok := announced(l.Text); ok {
-			machine = true
+			machine = name != "clean" // the last on the machine: packer goes on with what it does itself
 			s.next(name, l.Time)
 		} else if name, copies, ok := stepOf(l.Text); ok && (copies || !machine) {
 			machine = false
@@ -92,6 +92,8 @@ func stepOf(line string) (name string, copies, ok bool) {
 	case strings.HasPrefix(text, "Uploading "), strings.HasPrefix(text, "Downloading "):
 		text, _, _ = strings.Cut(text, " ")
 		copies = true
+	case strings.HasPrefix(text, "Trying "): // a URL or path of the base
+		text = "Trying"
 	}
 	text, _, _ = strings.Cut(text, ": ")
 	text, _, _ = strings.Cut(text, " (")

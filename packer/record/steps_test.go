@@ -39,13 +39,14 @@ func TestSteps(t *testing.T) {
 		"    linux.amazon-ebs.image: the step before this one: ok",
 		"==> linux.amazon-ebs.image: Created symlink /etc/systemd/system/start-worker.service", // a program's standard error
 		"==> linux.amazon-ebs.image: Downloading /var/tmp/workerkit/inventory.txt => inventory.txt",
+		"    linux.amazon-ebs.image: ==> step clean",
 		"==> linux.amazon-ebs.image: Stopping the source instance...",
 		"==> Wait completed after 16 seconds",
 	)
 	all[7].Time = all[6].Time.Add(20 * time.Millisecond) // provision.sh itself takes no time
 	all = append(all, build.Line{Target: packer.GCP, Step: "build", Text: "==> x: another target", Time: start()}, build.Line{Target: packer.AWS, Step: "validate", Text: "==> x: another run", Time: start()})
-	got := record.Steps(packer.AWS, start(), 15*time.Second, all)
-	want := []record.Step{{Name: "begin", Took: 1}, {Name: "Creating temporary keypair", Took: 1}, {Name: "Waiting for instance", Took: 3}, {Name: "Uploading", Took: 2.02}, {Name: "packages", Took: 3.98}, {Name: "Downloading", Took: 1}, {Name: "Stopping the source instance", Took: 3}}
+	got := record.Steps(packer.AWS, start(), 16*time.Second, all)
+	want := []record.Step{{Name: "begin", Took: 1}, {Name: "Creating temporary keypair", Took: 1}, {Name: "Waiting for instance", Took: 3}, {Name: "Uploading", Took: 2.02}, {Name: "packages", Took: 3.98}, {Name: "Downloading", Took: 1}, {Name: "clean", Took: 1}, {Name: "Stopping the source instance", Took: 3}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}

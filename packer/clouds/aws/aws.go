@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/workerkit/workerkit/packer/clouds"
@@ -46,7 +47,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	slices.Sort(o.Regions)
 	o.Regions = slices.Compact(o.Regions)
 	const attempts = 6 // a few seconds: EC2 throttles whoever lists much
-	found, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer {
+	found, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithRetryer(func() aws.Retryer {
 		return retry.AddWithMaxAttempts(retry.NewStandard(), attempts)
 	}))
 	if err != nil {

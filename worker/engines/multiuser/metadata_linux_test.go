@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/accounts/accountstest"
 	"github.com/workerkit/workerkit/internal/firewall"
@@ -64,7 +66,7 @@ func TestMetadataIsClosedToTasks(t *testing.T) {
 	}
 	open80 := shell(t, reach)
 	program := "/home/bin/prepare"
-	if err := os.WriteFile(program, []byte("#!/bin/sh\n{ "+reach+"; } > ~/prepared\n"), 0o755); err != nil {
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n{ "+reach+"; } > ~/new && mv ~/new ~/prepared\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	c := config("/home", 1)
@@ -80,12 +82,27 @@ func TestMetadataIsClosedToTasks(t *testing.T) {
 		if got := shell(t, reach); got != open80 || got != "80\n53\n" {
 			t.Errorf("the worker reaches\n%s", got)
 		}
+		prepared(t) // the next account looks before the rules are lost, or after they are there again
 		shell(t, "nft flush ruleset")
 	}
 	shut(t, e)
 	if got := shell(t, "nft list tables"); got != "" {
 		t.Errorf("left: %s", got)
 	}
+}
+
+// prepared waits until the program has run as the account that is ready, and has no task.
+func prepared(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		files, _ := filepath.Glob("/home/home_*/prepared")
+		for _, file := range files {
+			if home, err := os.Lstat(filepath.Dir(file)); err == nil && home.IsDir() { // else a task's
+				return
+			}
+		}
+	}
+	t.Fatal("no account is prepared")
 }
 
 // broken is a firewall that cannot be had.

@@ -72,7 +72,7 @@ var ErrClosed = errors.New("the engine multiuser ends")
 // to be rebooted for that.
 func (e *Engine) Open(ctx context.Context) error {
 	left, err := e.accounts.Left(e.config.Homes)
-	if err != nil {
+	if err = errors.Join(err, guarded(e.config.Homes)); err != nil {
 		return fmt.Errorf("%s: %w", Name, err)
 	}
 	if err := e.deny(ctx, left...); err != nil {
@@ -96,6 +96,19 @@ func (e *Engine) Open(ctx context.Context) error {
 			e.delete(working, account)
 		}
 	})
+	return nil
+}
+
+// guarded is an error where tasks could put away each other's directories, or the worker's.
+func guarded(homes string) error {
+	info, err := os.Stat(homes)
+	if err != nil {
+		return fmt.Errorf("the tasks' directories: %w", err)
+	}
+	const everybody = 0o002
+	if mode := info.Mode(); mode.Perm()&everybody != 0 && mode&os.ModeSticky == 0 {
+		return fmt.Errorf("tasksDir: everybody may change %s (mode %#o), and so could one task put another's directory away: chmod it to 755", homes, mode.Perm())
+	}
 	return nil
 }
 

@@ -299,3 +299,25 @@ func TestHomesThatAreClosed(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// In a folder that everybody may change a task could put another one's directory away.
+func TestHomesThatAreOpen(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	dir := filepath.Join("/home", "tasks")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for mode, refused := range map[os.FileMode]bool{0o777: true, 0o757: true, 0o775: false, 0o777 | os.ModeSticky: false, 0o755: false} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		e := New(config(dir, 1))
+		err := e.Open(t.Context())
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "chmod it to 755") {
+			t.Errorf("mode %s: %v", mode, err)
+		}
+		shut(t, e)
+	}
+}

@@ -101,6 +101,7 @@ func TestArtifactsAreTheTasksOwn(t *testing.T) {
 		"worker": fs.ErrPermission, "cwd/multiuser.go": fs.ErrPermission, "root": fs.ErrPermission, "hard": fs.ErrPermission, "mine": fs.ErrPermission,
 		"none/x": fs.ErrPermission, "/home/worker/config": fs.ErrPermission, fmt.Sprintf("/proc/self/fd/%d", held.Fd()): fs.ErrPermission,
 		"zero": engines.ErrWrongKind, "pipe": engines.ErrWrongKind, "/dev/null": engines.ErrWrongKind, "dir": engines.ErrWrongKind,
+		"/proc/self/maps": fs.ErrPermission, "/proc/1/maps": fs.ErrPermission, "/proc/self/environ": fs.ErrPermission, "/proc/version": nil,
 		"good": nil, "passwd": nil, "sparse": nil,
 	} {
 		file, err := run.result.OpenFile(t.Context(), path)
