@@ -28,13 +28,26 @@ func (r *Root) arrange(own string, top bool) {
 	r.unified = parent
 	_, err := os.Stat(filepath.Join(parent, "cgroup.kill"))
 	r.kills = err == nil
+	r.control(parent, top)
+	if !usable(parent) {
+		r.logger.Info("cgroup: the groups that could be made here take no processes; a systemd unit needs Delegate=yes", "group", parent)
+		r.unified, r.on, r.kills = "", nil, false
+	}
+}
+
+// control switches the controllers on that there are. None may be as long as there are processes in
+// the group itself: some could be, but then the groups below it would take no processes.
+func (r *Root) control(parent string, top bool) {
+	there := list(parent, "cgroup.subtree_control")
 	for _, name := range []string{memory, pids, cpu} {
 		if !slices.Contains(list(parent, "cgroup.controllers"), name) {
 			continue
 		}
-		err := enable(parent, name)
-		if errors.Is(err, syscall.EBUSY) && (top || ours(parent)) && vacate(parent) == nil {
-			err = enable(parent, name)
+		err := error(nil)
+		if !slices.Contains(there, name) {
+			if err = r.room(parent, top); err == nil {
+				err = enable(parent, name)
+			}
 		}
 		if err == nil {
 			r.on = append(r.on, name)
@@ -42,6 +55,28 @@ func (r *Root) arrange(own string, top bool) {
 			r.logger.Info("cgroup: a controller cannot be switched on; a systemd unit needs Delegate=yes", "controller", name, "error", err)
 		}
 	}
+}
+
+// room makes sure that no process is in a group, by moving those into a leaf that may be moved.
+// The root of all groups, which has no type, may have some.
+func (r *Root) room(parent string, top bool) error {
+	if _, err := os.Stat(filepath.Join(parent, "cgroup.type")); err != nil || len(list(parent, "cgroup.procs")) == 0 {
+		return nil
+	}
+	if !top && !ours(parent) {
+		return syscall.EBUSY
+	}
+	return vacate(parent)
+}
+
+// usable tells whether a group below a parent takes processes.
+func usable(parent string) bool {
+	probe, err := os.MkdirTemp(parent, "workerkit-probe-")
+	if err != nil {
+		return false
+	}
+	defer os.Remove(probe) //nolint:errcheck // an empty group harms nobody
+	return !slices.Contains(list(probe, "cgroup.type"), "invalid")
 }
 
 func enable(dir, controller string) error {

@@ -72,6 +72,32 @@ func TestArrange(t *testing.T) {
 	}
 }
 
+// TestAForeignGroupIsLeftAsItIs: with processes of others in it a group gets no controllers, or the
+// groups below it would take no processes.
+func TestAForeignGroupIsLeftAsItIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		procs, on string
+		changed   bool // what is switched on
+		want      []string
+	}{
+		"of others":             {procs: "1\n2\n", want: nil},
+		"with a controller on":  {procs: "1\n2\n", on: "pids\n", want: []string{pids}},
+		"without any processes": {procs: "", changed: true, want: []string{memory, pids, cpu}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := fake(t, map[string]string{
+				"cgroup.type": "domain\n", "cgroup.procs": test.procs, "cgroup.subtree_control": test.on, "cgroup.controllers": "cpu memory pids\n",
+			})
+			r := &Root{logger: slog.New(slog.DiscardHandler)}
+			r.arrange(dir, false)
+			left, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
+			if changed := string(left) != test.on; err != nil || changed != test.changed || !slices.Equal(r.on, test.want) || r.unified != dir {
+				t.Errorf("subtree_control %q, %v; arranged %+v", left, err, r)
+			}
+		})
+	}
+}
+
 func TestOurs(t *testing.T) {
 	for procs, want := range map[string]bool{
 		strconv.Itoa(os.Getpid()) + "\n":    true,
