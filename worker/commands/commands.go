@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -44,9 +45,7 @@ func NewBuilder(run *task.Run, c Config) (engines.Builder, error) {
 	if c.As == nil {
 		c.As = func(fn func() error) error { return fn() }
 	}
-	if c.Free == nil {
-		c.Free = func(context.Context) error { return nil }
-	}
+	c.Free = once(c.Free)
 	b := &builder{config: c, run: run, env: map[string]string{}}
 	for _, entry := range c.Env {
 		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
@@ -56,6 +55,17 @@ func NewBuilder(run *task.Run, c Config) (engines.Builder, error) {
 	var err error
 	b.commands, err = decodeCommands(run)
 	return b, err
+}
+
+// once calls free, if there is one, the first time that it is called.
+func once(free func(context.Context) error) func(context.Context) error {
+	var first sync.Once
+	return func(ctx context.Context) (err error) {
+		if free != nil {
+			first.Do(func() { err = free(ctx) })
+		}
+		return err
+	}
 }
 
 // builder collects the environment.

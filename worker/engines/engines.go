@@ -120,7 +120,8 @@ type Result interface {
 	// that the task may read them, devices and pipes never. open may be called later, until
 	// Dispose, and more than once. Errors as OpenFile, and those of visit.
 	WalkDir(ctx context.Context, path string, visit func(rel string, open func() (File, error)) error) error
-	// Dispose frees everything. The task directory itself is the worker's.
+	// Dispose frees everything, once: it may be repeated, also on another result of the same sandbox.
+	// The task directory itself is the worker's.
 	Dispose(ctx context.Context) error
 }
 
