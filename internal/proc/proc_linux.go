@@ -20,9 +20,9 @@ import (
 
 // system is what the trees need to know of this process.
 type system struct {
-	session   int
-	favoured  bool // by the OOM killer, or the contrary: its score is not for tasks
-	groups    *cgroup.Root
+	session  int
+	favoured bool // by the OOM killer, or the contrary: its score is not for tasks
+	groups   *cgroup.Root
 }
 
 func (t *Trees) grouped() bool { return t.system.groups != nil }

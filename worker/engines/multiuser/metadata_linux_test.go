@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,22 +21,9 @@ const metadata = "169.254.169.254"
 // namespace in which that address is the machine's own. The first time it runs the test in there.
 func cloud(t *testing.T) bool {
 	t.Helper()
-	const inside = "MULTIUSER_TEST_NET"
-	if os.Getenv(inside) == "" {
-		for _, name := range []string{"nft", "ip", "bash"} {
-			if _, err := exec.LookPath(name); err != nil {
-				t.Skipf("there is no %s: install nftables, iproute2 and bash", name)
-			}
-		}
-		cmd := exec.CommandContext(t.Context(), accountstest.Bin+"/test", "-test.run=^"+t.Name()+"$", "-test.timeout=4m")
-		cmd.Env = append(os.Environ(), inside+"=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("in a network namespace: %v\n%s", err, out)
-		}
+	if !accountstest.Network(t, metadata) {
 		return false
 	}
-	shell(t, "ip link set lo up && ip addr add "+metadata+"/32 dev lo")
 	for _, port := range []string{"80", "53"} {
 		listener, err := net.Listen("tcp", metadata+":"+port)
 		if err != nil {
@@ -72,17 +58,14 @@ func TestMetadataIsClosedToTasks(t *testing.T) {
 	c := config("/home", 1)
 	c.AfterCreation, c.Firewall = program, firewall.NewMetadata("/home")
 	e := open(t, c)
-	for _, c := range []struct{ task, also, want string }{
-		{"a_0", "cat ~/prepared", "53\n53\n"},
-		{"b_0", ":", "53\n"}, // what it reached before may have been after the flush below
-	} {
-		if got := script(t, e, c.task, c.also+"; "+reach).output(t); got != c.want {
-			t.Errorf("the account of %s reached\n%s", c.task, got)
+	for _, task := range []string{"a_0", "b_0"} {
+		if got := script(t, e, task, "cat ~/prepared; echo task; "+reach).output(t); got != "53\ntask\n53\n" {
+			t.Errorf("before its task, and then, the account of %s reached\n%s", task, got)
 		}
 		if got := shell(t, reach); got != open80 || got != "80\n53\n" {
 			t.Errorf("the worker reaches\n%s", got)
 		}
-		prepared(t) // the next account looks before the rules are lost, or after they are there again
+		prepared(t) // else the next account may look when the rules are lost
 		shell(t, "nft flush ruleset")
 	}
 	shut(t, e)
