@@ -5,13 +5,11 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"github.com/workerkit/workerkit/internal/accounts/accountstest"
 )
 
 // TestFullDisk: a task that fills the disk is the only one that suffers, and its log says so.
 func TestFullDisk(t *testing.T) {
-	if !accountstest.Inside(t) { // where mounts are nobody else's
+	if !inside(t) { // where mounts are nobody else's
 		return
 	}
 	m := newMachine(t, map[string]any{"numberOfTasksToRun": 2})

@@ -18,6 +18,8 @@ import (
 
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
 
+	"github.com/workerkit/workerkit/internal/accounts/accountstest"
+	"github.com/workerkit/workerkit/internal/isolated"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
@@ -33,13 +35,14 @@ const (
 //
 //nolint:gochecknoglobals // one build for all tests of the package
 var binary = sync.OnceValues(func() (string, error) {
+	if isolated.Entered() { // it was brought along: see inside
+		return filepath.Join(accountstest.Bin, programFile), nil
+	}
 	dir, err := os.MkdirTemp("", "generic-worker-test")
 	if err != nil {
 		return "", err
 	}
-	// The name chooses the engine: by any other, root's tests would make accounts on this machine. The
-	// ending matters on Windows only.
-	path := filepath.Join(dir, "generic-worker-insecure.exe")
+	path := filepath.Join(dir, programFile)
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return string(out), err
@@ -47,9 +50,24 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// programFile is the file's name, which chooses the engine: by any other, root's tests would make
+// accounts on this machine. The ending matters on Windows only.
+const programFile = "generic-worker-insecure.exe"
+
+// inside is accountstest.Inside with the program, which cannot be built in there: where the
+// sources are need not be visible.
+func inside(t *testing.T) bool {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, path)
+	}
+	return accountstest.Inside(t, path)
+}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := binary(); err == nil && !isolated.Entered() {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/workerkit/workerkit/internal/accounts/accountstest"
 )
 
 // newMultiuser is a machine whose worker runs tasks as accounts of their own. Its folder is one that
@@ -46,7 +44,7 @@ func leftovers(t *testing.T) []string {
 }
 
 func TestMultiuser(t *testing.T) {
-	if !accountstest.Inside(t) {
+	if !inside(t) {
 		return
 	}
 	m := newMultiuser(t, map[string]any{"headlessTasks": true, "capacity": 2, "numberOfTasksToRun": 6})
@@ -87,7 +85,7 @@ func TestMultiuser(t *testing.T) {
 
 // A worker that is killed leaves a task's processes, account and directories; the next one ends them.
 func TestMultiuserAfterAKill(t *testing.T) {
-	if !accountstest.Inside(t) {
+	if !inside(t) {
 		return
 	}
 	m := newMultiuser(t, map[string]any{"headlessTasks": true, "numberOfTasksToRun": 1})
@@ -116,7 +114,7 @@ func TestMultiuserAfterAKill(t *testing.T) {
 // TestDesktopMode goes through a machine's boots: at each one task runs, in the session of an account
 // of its own. The programs that would say whose session it is are stand-ins.
 func TestDesktopMode(t *testing.T) {
-	if !accountstest.Inside(t) {
+	if !inside(t) {
 		return
 	}
 	const gdm3 = "/etc/gdm3"
@@ -159,7 +157,7 @@ func TestDesktopMode(t *testing.T) {
 
 // Without the way to a session tasks are not run in another way than asked for.
 func TestDesktopModeWithoutADesktop(t *testing.T) {
-	if !accountstest.Inside(t) {
+	if !inside(t) {
 		return
 	}
 	m := newMultiuser(t, map[string]any{"headlessTasks": false})

@@ -126,7 +126,10 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 // resolved says in the worker's log how a run ended. An error that came after the task's own log was
 // complete is nowhere else.
 func (p *program) resolved(claim tc.Claim, o taskrun.Outcome) {
-	level, attrs := slog.LevelInfo, []any{"taskId", claim.TaskID, "runId", claim.RunID, "resolution", string(o.Resolution)}
+	level, attrs := slog.LevelInfo, []any{"taskId", claim.TaskID, "runId", claim.RunID}
+	if o.Resolution != "" { // else the queue decided
+		attrs = append(attrs, "resolution", string(o.Resolution))
+	}
 	if o.Err != nil {
 		attrs = append(attrs, "error", o.Err)
 	}
@@ -207,6 +210,7 @@ func (p *program) exit(end worker.End) (int, error) {
 	c := p.config
 	switch end {
 	case worker.EndEnough:
+		p.logger.Info("as many tasks have been run as numberOfTasksToRun says", "countedIn", counterFile)
 		ctx, done := context.WithTimeout(context.Background(), 30*time.Second)
 		defer done()
 		if p.runner != nil && p.terminate(ctx) {

@@ -13,7 +13,7 @@ import (
 // when the configuration closes it, nor a umask that somebody gave to the worker.
 func TestSurroundingsOfTasks(t *testing.T) {
 	const metadata = "169.254.169.254"
-	if !accountstest.Inside(t) || !accountstest.Network(t, metadata) {
+	if !inside(t) || !accountstest.Network(t, metadata) {
 		return
 	}
 	listener, err := net.Listen("tcp", metadata+":80")

@@ -49,6 +49,9 @@ func whole(t *testing.T, engine engines.Engine, text string, p plugins.Plugin) t
 	if err != nil {
 		t.Fatal(err)
 	}
+	if problems, err := schema.Validate(json.RawMessage(text)); err != nil || len(problems) > 0 {
+		t.Fatalf("the payload %s is not valid: %q, %v", text, problems, err)
+	}
 	runner := taskrun.New(taskrun.Deps{
 		Client:  tc.New("http://queue.invalid", &http.Client{Transport: agrees{}}, retry.Policy{Total: time.Minute}),
 		Engine:  engine,

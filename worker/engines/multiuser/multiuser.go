@@ -112,8 +112,18 @@ func guarded(homes string) error {
 	return nil
 }
 
-// create makes an account that a task can have, and proves that it can be used.
+// create makes an account that a task can have. Why it cannot is logged at once: the next task that
+// hears of it may come much later.
 func (e *Engine) create(ctx context.Context) (accounts.Account, error) {
+	account, err := e.proven(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.config.Logger.WarnContext(ctx, "no account can be made for the next task", "error", err)
+	}
+	return account, err
+}
+
+// proven makes an account and proves that it can be used.
+func (e *Engine) proven(ctx context.Context) (accounts.Account, error) {
 	account, err := e.accounts.Create(ctx, e.config.Homes)
 	if err != nil {
 		return account, err

@@ -282,6 +282,17 @@ func TestAfterUserCreation(t *testing.T) {
 	}
 }
 
+// firstLine has room for the first line of a log; the others are dropped.
+type firstLine chan string
+
+func (l firstLine) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
 // A folder that tasks cannot enter is known before the first of them.
 func TestHomesThatAreClosed(t *testing.T) {
 	if !accountstest.Inside(t) {
@@ -290,7 +301,13 @@ func TestHomesThatAreClosed(t *testing.T) {
 	if err := os.MkdirAll("/home/closed/tasks", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	e := open(t, config("/home/closed/tasks", 1))
+	logged := make(firstLine, 1)
+	c := config("/home/closed/tasks", 1)
+	c.Logger = slog.New(slog.NewTextHandler(logged, nil))
+	e := open(t, c)
+	if line := <-logged; !strings.Contains(line, "no account can be made") || !strings.Contains(line, "permission denied") {
+		t.Errorf("before any task the log says: %s", line)
+	}
 	_, err := e.NewBuilder(t.Context(), &task.Run{Dir: "/home/closed/tasks/task_a_0", Logger: e.config.Logger})
 	if err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("no account can be used in a closed folder, and yet: %v", err)

@@ -61,7 +61,7 @@ func (h *hooks) Finish(ctx context.Context) error {
 	}
 	names := h.run.LogNames()
 	link := tc.Artifact{StorageType: "link", ContentType: contentType, Artifact: names.Backing, Expires: h.run.Definition.Expires}
-	if _, err := h.run.Queue.CreateArtifact(ctx, names.Live, link); err != nil {
+	if _, err := h.run.Queue.CreateArtifact(ctx, names.Live, link); err != nil && ctx.Err() == nil {
 		h.run.Logger.WarnContext(ctx, "livelog: cannot link to the complete log", "error", err)
 	}
 	return nil
