@@ -108,7 +108,7 @@ func TestCloud(t *testing.T) {
 	leftovers := 0
 	cloudstest.Run(t, a.cloud, cloudstest.Fixtures{
 		Base:    packer.Base{Project: "debian-cloud", Family: "debian-12"},
-		Missing: packer.Base{Project: "debian-cloud-of-others", Family: "debian-12"},
+		Missing: packer.Base{Project: "dry-run", Family: "debian-12"},
 		Image: func(t testing.TB, name string, tags map[string]string) string {
 			a.image(t, name, tags, "")
 			return name
