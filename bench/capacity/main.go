@@ -1,14 +1,18 @@
 // Command capacity measures how many more tasks a worker gets done with more slots: tasks that
 // wait, eight at a time against one, and tasks that compute, one for each processor against one.
+// What the processors themselves give, which other programs may be using, is measured beside that.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"os/exec"
 	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/workerkit/workerkit/bench/measure"
 )
@@ -25,7 +29,29 @@ func capacity(ctx context.Context, s *measure.Stand, n int) error {
 	if err := b.compare(ctx, "sleep 0.2", []string{"/bin/sleep", "0.2"}, n, 8, "7"); err != nil {
 		return err
 	}
-	return b.compare(ctx, "pure CPU", compute, n/5, runtime.NumCPU(), "1.9 with 2")
+	if err := b.compare(ctx, "pure CPU", compute, n/5, runtime.NumCPU(), "1.9 with 2"); err != nil {
+		return err
+	}
+	return bare(ctx, compute, n/5, runtime.NumCPU())
+}
+
+// bare runs the commands without a worker.
+func bare(ctx context.Context, command []string, n, most int) error {
+	var took []time.Duration
+	for _, slots := range []int{1, most} {
+		begin := time.Now()
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(slots)
+		for range n {
+			group.Go(exec.CommandContext(ctx, command[0], command[1:]...).Run)
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		took = append(took, time.Since(begin))
+	}
+	measure.Row(fmt.Sprintf("pure CPU without a worker, %d against 1", most), fmt.Sprintf("%.2f x", took[0].Seconds()/took[1].Seconds()), "what the machine gives now")
+	return nil
 }
 
 type bench struct {

@@ -214,7 +214,12 @@ func (t *Tree) recognise(pids []int) {
 			found[pid] = p.start
 		}
 	}
-	t.remember(found)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed { // what is being killed leaves the group a moment before it has ended
+		maps.Copy(found, t.seen)
+	}
+	t.seen = found
 }
 
 // waitsFor tells whether pid is a command of the tree that has not been waited for. A command
