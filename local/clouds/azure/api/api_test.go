@@ -23,10 +23,13 @@ const (
 
 // template is a deployment with every form of expression that packer writes.
 const template = `{"properties": {"mode": "Incremental", "parameters": {"vm": {"value": "vm1"}}, "template": {
-	"parameters": {"vm": {"type": "string"}, "size": {"type": "string", "defaultValue": "Standard_D2s_v5"}},
+	"parameters": {"vm": {"type": "string"}, "size": {"type": "string", "defaultValue": "Standard_D2s_v5"}, "script": {"type": "string", "defaultValue": ""}},
 	"variables": {"ip": "[concat('ip-', parameters('vm'))]", "where": "[resourceGroup().location]"},
 	"resources": [
-		{"type": "Microsoft.Network/publicIPAddresses", "name": "[variables('ip')]", "location": "[variables('where')]"},
+		{"type": "Microsoft.Network/publicIPAddresses", "name": "[variables('ip')]", "location": "[variables('where')]",
+			"condition": "[not(empty(parameters('vm')))]"},
+		{"type": "Microsoft.Compute/virtualMachines/extensions", "name": "[concat(parameters('vm'), '/extension-customscript')]",
+			"condition": "[not(empty(parameters('script')))]"},
 		{"type": "Microsoft.Compute/virtualMachines", "name": "[parameters('vm')]", "location": "[variables('where')]",
 			"dependsOn": ["[resourceId('Microsoft.Network/publicIPAddresses', variables('ip'))]"],
 			"properties": {

@@ -93,6 +93,9 @@ func (a *API) plan(c call) ([]resource, error) {
 			return nil, invalid("InvalidTemplate", "Deployment template validation failed: '%s'.", err)
 		}
 		data, _ := value.(object)
+		if wanted, conditional := data["condition"].(bool); conditional && !wanted {
+			continue
+		}
 		kind, name := fmt.Sprint(data["type"]), fmt.Sprint(data["name"])
 		p, err := parse(c.where.group() + "/providers/" + resourcePath(kind, name))
 		if err != nil || p.name == "" {

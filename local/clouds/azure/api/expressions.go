@@ -146,6 +146,10 @@ func (s scope) call(name string, arguments []any) (any, error) {
 		return s.expand(value)
 	case "concat":
 		return all, nil
+	case "empty":
+		return all == "", nil
+	case "not":
+		return all != "true", nil
 	case "resourcegroup":
 		return s.group, nil
 	case "resourceid":
