@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/internal/scopes"
 )
 
 // maxBody bounds a call's body; the largest real one is an object sent inline.

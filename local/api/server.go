@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/internal/scopes"
 	"github.com/workerkit/workerkit/local/reference"
 )
 

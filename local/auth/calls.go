@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/workerkit/workerkit/local/api"
-	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/internal/scopes"
 	"github.com/workerkit/workerkit/local/auth/hawk"
 	"github.com/workerkit/workerkit/local/store"
 )

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/internal/scopes"
 	"github.com/workerkit/workerkit/local/auth/hawk"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/workerkit/workerkit/local/api"
-	"github.com/workerkit/workerkit/local/api/scopes"
+	"github.com/workerkit/workerkit/internal/scopes"
 	"github.com/workerkit/workerkit/local/store"
 )
 

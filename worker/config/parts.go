@@ -38,6 +38,16 @@ type Workerkit struct {
 	// StuckAfterSecs is how long a run may take for anything but its commands before it is ended, in
 	// seconds; 0 is for ever.
 	StuckAfterSecs uint `json:"stuckAfterSecs"`
+	// ResourceCharts makes artifacts of what each task of more than ten seconds used.
+	ResourceCharts bool `json:"resourceCharts"`
+	// PreloadedCaches are directories of the machine that become writable caches.
+	PreloadedCaches []PreloadedCache `json:"preloadedCaches"`
+}
+
+// PreloadedCache is a directory that is there before the first task, of the image for example.
+type PreloadedCache struct {
+	CacheName string `json:"cacheName"`
+	Directory string `json:"directory"` // absolute
 }
 
 // TaskLimits are limits of one task; 0 is none.

@@ -8,17 +8,40 @@ import (
 )
 
 // Mounter is a Builder that can put a directory or file of the worker at a place in the sandbox.
+// Errors: a *task.Error of the kind Failed where the task may not have anything at Target, or
+// something is there already.
 type Mounter interface {
 	Mount(ctx context.Context, m Mount) error
 }
 
 // Mount asks for Source (a path on the worker's machine) to be seen at Target by the task, which
-// may write there unless it is ReadOnly. Target is relative to the task directory or absolute, as
-// the commands see it. What the task wrote is in Source when Dispose has returned; the engine
-// neither removes Source nor follows links in it.
+// may write there unless it is ReadOnly, whoever owned the files before. Target is relative to the
+// task directory or absolute, as the commands see it; folders above it that are missing are made as
+// the task would make them. What the task wrote is in Source when Dispose has returned, or Discard;
+// the engine neither removes Source nor follows links in it.
 type Mount struct {
 	Source, Target string
 	ReadOnly       bool
+	// Given says that Source is this run's alone and need not come back: the engine may move it,
+	// and has removed it when Dispose or Discard has returned.
+	Given bool
+}
+
+// Grouper is a Builder whose commands can be members of groups of the operating system. A group
+// that there is not, or that cannot be joined, is a *task.Error of the kind MalformedPayload.
+type Grouper interface {
+	Join(ctx context.Context, groups []string) error
+}
+
+// Promoter is a Builder that can have the commands run as the worker's own user in place of the
+// task's. It returns the path of a file {"name", "password"} of the task's user, "" where there is none.
+type Promoter interface {
+	Promote(ctx context.Context) (credentials string, err error)
+}
+
+// Prober is a Builder that can tell whether the commands could read a file of the worker.
+type Prober interface {
+	CanRead(ctx context.Context, path string) (bool, error)
 }
 
 // Proxier is a Builder that can make an HTTP handler reachable by the commands and the services of
@@ -70,7 +93,8 @@ type Meter interface {
 
 // Usage is what all processes of a run use together.
 type Usage struct {
-	Memory       uint64 // bytes now; 0 when the commands have ended
-	PeakMemory   uint64 // bytes
-	User, Kernel time.Duration
+	Memory        uint64 // bytes now; 0 when the commands have ended
+	PeakMemory    uint64 // bytes
+	User, Kernel  time.Duration
+	Read, Written uint64 // bytes from and to block devices
 }

@@ -30,7 +30,11 @@ type Run struct {
 	Own        string          // a folder of the worker outside Dir, for what it spools; the task has no business there
 	Log        *tasklog.Log
 	Queue      tc.TaskQueue // calls of this run, always with its newest credentials
-	Logger     *slog.Logger // the worker's log, with taskId and runId
+	// Credentials gives the run's newest credentials, for calls of other services. Secret.
+	Credentials tc.Source
+	// Uploads are the artifacts that were uploaded so far.
+	Uploads *Uploads
+	Logger  *slog.Logger // the worker's log, with taskId and runId
 	// Abort ends the commands early; the first cause decides the resolution (see Error).
 	// Reclaiming goes on until the run is resolved.
 	Abort context.CancelCauseFunc

@@ -226,7 +226,8 @@ func (r *Runner) open() error {
 	}
 	run := &task.Run{
 		TaskID: r.claim.TaskID, RunID: r.claim.RunID, Slot: r.slot, Definition: r.definition, Raw: r.claim.Task,
-		Dir: r.dir, Own: r.own, Queue: r.queue, Logger: r.logger, Abort: r.abort,
+		Dir: r.dir, Own: r.own, Queue: r.queue, Credentials: r.keep.credentials, Uploads: &task.Uploads{},
+		Logger: r.logger, Abort: r.abort,
 	}
 	log, err := tasklog.New(r.own, r.deps.Now)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/secret"
+	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/task"
@@ -48,12 +50,14 @@ func NewRun(t testing.TB, payload string) *Run {
 		Definition: task.Definition{
 			TaskQueueID: "provisioner/pool", Created: now, Deadline: now.Add(time.Hour), Expires: now.Add(24 * time.Hour),
 		},
-		Dir:    t.TempDir(),
-		Own:    t.TempDir(),
-		Log:    log,
-		Queue:  queue,
-		Logger: slog.New(slog.NewTextHandler(workerLog, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Abort:  abort,
+		Dir:         t.TempDir(),
+		Own:         t.TempDir(),
+		Log:         log,
+		Queue:       queue,
+		Credentials: tc.Fixed(tc.Credentials{ClientID: "task-client/of/a/run", AccessToken: secret.New("access-token-of-a-run")}),
+		Uploads:     &task.Uploads{},
+		Logger:      slog.New(slog.NewTextHandler(workerLog, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Abort:       abort,
 	}}
 }
 
