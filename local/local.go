@@ -139,6 +139,7 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 	s.handler = split(observed(services, "", o), map[string]http.Handler{
 		blob.PathPrefix: observed(blobs.Handler(), "blob", o),
 		ControlPath:     control{s.machines, s.auth.RootToken()},
+		ShellPath:       http.HandlerFunc(shell),
 	})
 	return nil
 }
@@ -174,6 +175,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) RootCredentials() Credentials {
 	return Credentials{ClientID: auth.RootClientID, AccessToken: s.auth.RootToken()}
 }
+
+// TunnelSecret is the secret of websocktunnel servers that take the tokens of the auth service.
+func (s *Server) TunnelSecret() secret.String { return s.auth.TunnelSecret() }
 
 // Run does the services' work in the background, such as letting claims expire, until ctx
 // ends. Serve runs it as well.

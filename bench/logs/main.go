@@ -1,6 +1,10 @@
 // Command logs measures a task that prints a gigabyte of log-like text: how fast it goes from
 // its first byte to the answer of the upload, how small it is stored, and the worker's peak
-// memory.
+// memory; with -readers and -stuck also how fast while the live log is read, and with -tail how long
+// the end of a live log takes:
+//
+//	go run ./bench/logs -readers 19 -stuck 1
+//	go run ./bench/logs -tail -bytes 10GiB -n 20
 package main
 
 import (
@@ -22,36 +26,66 @@ import (
 )
 
 func main() {
-	n := flag.Int("n", 3, "how many `tasks`")
+	n := flag.Int("n", 3, "how many `tasks`, or requests of each kind with -tail")
 	size := flag.String("bytes", "1GiB", "how `much` each prints")
-	measure.Main(func(ctx context.Context, s *measure.Stand) error { return logs(ctx, s, *n, *size) })
+	var r readers
+	flag.IntVar(&r.slow, "readers", 0, "compare with as many tasks whose live log has so `many` readers that each take 1 MB/s")
+	flag.IntVar(&r.stuck, "stuck", 0, "and so `many` that take nothing")
+	end := flag.Bool("tail", false, "measure how long the end of the live log takes instead")
+	measure.Main(func(ctx context.Context, s *measure.Stand) error {
+		loggen := filepath.Join(s.Dir, "loggen")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", loggen, "./bench/loggen").CombinedOutput(); err != nil {
+			return fmt.Errorf("build bench/loggen: %w: %s", err, out)
+		}
+		b := bench{Stand: s, loggen: loggen, size: *size}
+		if *end {
+			return b.tail(ctx, *n)
+		}
+		return b.logs(ctx, *n, r)
+	})
 }
 
-func logs(ctx context.Context, s *measure.Stand, n int, size string) error {
-	loggen := filepath.Join(s.Dir, "loggen")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", loggen, "./bench/loggen").CombinedOutput(); err != nil {
-		return fmt.Errorf("build bench/loggen: %w: %s", err, out)
-	}
-	machine, err := s.Machine(ctx)
+// bench is a stand with the program that prints.
+type bench struct {
+	*measure.Stand
+	loggen, size string
+	done         int // tasks
+}
+
+func (b *bench) logs(ctx context.Context, n int, r readers) error {
+	machine, err := b.Machine(ctx)
 	if err != nil {
 		return err
 	}
-	var speeds []float64
+	text, err := measureText(ctx, b.loggen, b.size)
+	if err != nil {
+		return err
+	}
+	watched := []readers{{}}
+	if r != watched[0] {
+		watched = append(watched, r)
+	}
+	speeds := make([][]float64, len(watched))
 	var stored int64
-	text, err := measureText(ctx, loggen, size)
-	if err != nil {
-		return err
-	}
-	for done := range n {
-		speed, length, err := one(ctx, s, loggen, size, done)
-		if err != nil {
-			return err
+	for range n {
+		for i, viewers := range watched { // in turns, so that what else the machine does counts for all
+			took, length, err := b.one(ctx, viewers)
+			if err != nil {
+				return err
+			}
+			speeds[i], stored = append(speeds[i], float64(text.plain)/took.Seconds()/1e6), length
 		}
-		speeds, stored = append(speeds, float64(text.plain)/speed.Seconds()/1e6), length
 	}
-	measure.Spread("log of "+size+": first byte to the PUT's reply", speeds, func(v float64) string { return fmt.Sprintf("%.0f MB/s", v) })
-	measure.Row("log of "+size+": stored", measure.Mebibytes(stored), fmt.Sprintf("%.3f of gzip -6 (%s)", float64(stored)/float64(text.gzip), measure.Mebibytes(text.gzip)))
-	worker, err := measure.Child(machine.PID(), "generic-worker")
+	for i, viewers := range watched {
+		measure.Spread("log of "+b.size+viewers.String()+": first byte to PUT's reply", speeds[i], func(v float64) string { return fmt.Sprintf("%.0f MB/s", v) })
+	}
+	measure.Row("log of "+b.size+": stored", measure.Mebibytes(stored), fmt.Sprintf("%.3f of gzip -6 (%s)", float64(stored)/float64(text.gzip), measure.Mebibytes(text.gzip)))
+	return b.memory(machine.PID())
+}
+
+// memory prints the worker's.
+func (b *bench) memory(startWorker int) error {
+	worker, err := measure.Child(startWorker, "generic-worker")
 	if err != nil {
 		return err
 	}
@@ -59,19 +93,29 @@ func logs(ctx context.Context, s *measure.Stand, n int, size string) error {
 	if err != nil {
 		return err
 	}
-	measure.Row("log of "+size+": VmHWM of generic-worker", measure.Mebibytes(memory["VmHWM"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
+	measure.Row("log of "+b.size+": VmHWM of generic-worker", measure.Mebibytes(memory["VmHWM"]), "RssAnon "+measure.Mebibytes(memory["RssAnon"]))
 	return nil
 }
 
-// one runs a task and tells the time from its first byte to the reply of the log's upload,
-// and the size of what was uploaded.
-func one(ctx context.Context, s *measure.Stand, loggen, size string, done int) (time.Duration, int64, error) {
-	began := filepath.Join(s.Dir, "began")
-	task, err := s.Task(ctx, []string{loggen, "-bytes", size, "-began", began})
+// one runs a task, which begins when its viewers are there, and tells the time from its first byte to
+// the reply of the log's upload, and the size of what was uploaded.
+func (b *bench) one(ctx context.Context, viewers readers) (time.Duration, int64, error) {
+	began, gate := filepath.Join(b.Dir, "began"), filepath.Join(b.Dir, fmt.Sprintf("gate-%d", b.done))
+	script := fmt.Sprintf("while [ ! -e %s ]; do sleep 0.05; done; exec %s -bytes %s -began %s", gate, b.loggen, b.size, began)
+	task, err := b.Task(ctx, []string{"/bin/sh", "-c", script})
 	if err != nil {
 		return 0, 0, err
 	}
-	calls, err := s.Await(ctx, "queue", "reportCompleted", done+1)
+	stop, err := viewers.watch(ctx, b.Stand, task)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer stop()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		return 0, 0, err
+	}
+	b.done++
+	calls, err := b.Await(ctx, "queue", "reportCompleted", b.done)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -87,7 +131,7 @@ func one(ctx context.Context, s *measure.Stand, loggen, size string, done int) (
 	if err != nil {
 		return 0, 0, err
 	}
-	length, err := storedSize(ctx, s, task)
+	length, err := storedSize(ctx, b.Stand, task)
 	return uploads[len(uploads)-1].End.Sub(time.Unix(0, nanoseconds)), length, err
 }
 

@@ -30,7 +30,10 @@ func checkConfig(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) i
 		fmt.Fprintln(stderr, "warning:", warning)
 	}
 	if err == nil {
-		if _, err = (parts{config: &c, logger: slog.New(slog.DiscardHandler)}).engine(); err != nil {
+		if _, err = certificate(&c); err == nil {
+			_, err = (parts{config: &c, logger: slog.New(slog.DiscardHandler)}).engine()
+		}
+		if err != nil {
 			err = fmt.Errorf("%s: %w", *path, err)
 		}
 	}

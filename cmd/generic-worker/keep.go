@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/engines/multiuser"
 )
@@ -18,18 +19,24 @@ const (
 
 // open lets the engine begin what it does between runs, until the returned function is called.
 // code is what the program ends with when there is an error or nothing more to do.
-func (p *program) open() (shut func(), code int, err error) {
+func (p *program) open(ctx context.Context) (shut func(), code int, err error) {
 	keeper, ok := p.engine.(engines.Keeper)
 	if !ok {
 		return func() {}, 0, nil
 	}
-	ctx, done := context.WithTimeout(context.Background(), openTime)
+	ctx, done := context.WithTimeout(ctx, openTime)
 	defer done()
 	err = keeper.Open(ctx)
-	if errors.Is(err, multiuser.ErrReboot) {
+	switch {
+	case err == nil:
+	case errors.Is(err, multiuser.ErrReboot):
 		return nil, exitReboot, p.reboot("to log the next task's account in")
-	}
-	if err != nil {
+	case errors.Is(context.Cause(ctx), errLeaving):
+		code, err = p.exit(worker.EndDrained)
+		return nil, code, err
+	case errors.Is(err, multiuser.ErrHomes):
+		return nil, exitInvalid, err
+	default:
 		return nil, exitInternal, err
 	}
 	return func() {

@@ -74,6 +74,7 @@ func (p *program) room(tasksDir string, dirs *room.Leftovers) *room.Room {
 	if p.config.CleanUpTaskDirs {
 		r.Collectors = append(r.Collectors, dirs)
 	}
+	r.Collectors = append(r.Collectors, p.collectors...)
 	return r
 }
 

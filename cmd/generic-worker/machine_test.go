@@ -79,12 +79,13 @@ type machine struct {
 	t      *testing.T
 	dir    string // its working directory
 	config map[string]any
+	public string // the key that its certificates verify with; "" without one
 }
 
 func newMachine(t *testing.T, config map[string]any, options ...localtest.Option) *machine {
 	t.Helper()
 	i := localtest.Start(t, append([]localtest.Option{localtest.LongPoll(200 * time.Millisecond)}, options...)...)
-	m := &machine{i, t, t.TempDir(), map[string]any{
+	m := &machine{Instance: i, t: t, dir: t.TempDir(), config: map[string]any{
 		"rootURL": i.RootURL, "clientId": i.ClientID, "accessToken": i.AccessToken,
 		"provisionerId": "tests", "workerType": "pool", "workerGroup": "local", "workerId": "worker-1",
 		"ed25519SigningKeyLocation": "key", "requiredDiskSpaceMegabytes": 1,

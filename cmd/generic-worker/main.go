@@ -21,6 +21,7 @@ const usage = `Usage:
   generic-worker new-ed25519-keypair --file FILE
   generic-worker new-openpgp-keypair --file FILE
   generic-worker install service [--nssm EXE] [--service-name NAME] [--config FILE]
+  generic-worker verify --key KEY FOLDER
   generic-worker status
   generic-worker --version | --short-version | --help
 
@@ -50,8 +51,10 @@ const (
 	exitCreateFile    = 79
 	exitCreateDir     = 80
 	exitUnarchive     = 81
+	exitSigningKey    = 82
 	exitLaunchAgent   = 83
 	exitStatusUnknown = 84
+	exitUnverified    = 85 // ours
 )
 
 func main() { os.Exit(command(os.Args, os.Stdout, os.Stderr, power{off: powerOff, reboot: reboot})) }
@@ -80,7 +83,9 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 	case "check":
 		return checkConfig(flags, args, stdout, stderr)
 	case "show-payload-schema":
-		return showSchema(stdout, stderr)
+		return showSchema(args[0], stdout, stderr)
+	case "verify":
+		return verify(flags, args[2:], stdout, stderr)
 	case "status":
 		return showStatus(stdout, stderr)
 	}

@@ -29,7 +29,7 @@ func (p parts) multiuser() (engines.Engine, error) {
 	}
 	made := multiuser.Config{
 		Logger: p.logger, Limits: p.limits(), Homes: homes, Slots: int(c.Capacity),
-		CleanUp: c.CleanUpTaskDirs, AfterCreation: c.RunAfterUserCreation,
+		CleanUp: c.CleanUpTaskDirs, AfterCreation: c.RunAfterUserCreation, ProxyPort: c.TaskclusterProxyPort,
 	}
 	if !c.HeadlessTasks {
 		if made.Desktop, err = gdm(multiuser.GDM); err != nil {

@@ -15,6 +15,11 @@ func newMultiuser(t *testing.T, config map[string]any) *machine {
 	t.Helper()
 	config["workerkit"] = map[string]any{"engine": "multiuser"}
 	m := newMachine(t, config)
+	code, public, stderr := call(&off{}, "new-ed25519-keypair", "--file", filepath.Join(m.dir, "key"))
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	m.public = public
 	for dir := m.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -142,7 +147,7 @@ func TestDesktopMode(t *testing.T) {
 		if err := os.WriteFile(bin+"/session", []byte(next.Name), 0o644); err != nil { // the machine boots
 			t.Fatal(err)
 		}
-		first, second := m.create(sh("id -un; echo $DISPLAY")), m.create(sh("true"))
+		first, second := m.create(with(sh("id -un; echo $DISPLAY"), "env", map[string]string{"DISPLAY": ":7"})), m.create(sh("true"))
 		m.start().exits(exitReboot)
 		m.resolved(first, 0, "completed")
 		contains(t, m.artifact(first, 0, backing), "\n"+next.Name+"\n:0\n")
@@ -164,4 +169,57 @@ func TestDesktopModeWithoutADesktop(t *testing.T) {
 	p := m.start()
 	p.exits(exitInvalid)
 	contains(t, p.stderr.String(), "set headlessTasks to true")
+}
+
+// TestSharedTasksDir: the second worker is told, and the first goes on.
+func TestSharedTasksDir(t *testing.T) {
+	tasks := t.TempDir()
+	m := newMachine(t, map[string]any{"tasksDir": tasks})
+	first := m.start()
+	until(t, "the first worker claims", func() bool { return m.counts()["queue.claimWork"] > 0 })
+	other := newMachine(t, map[string]any{"tasksDir": tasks})
+	second := other.start()
+	second.exits(exitInvalid)
+	contains(t, second.stderr.String(), "tasksDir: another worker has "+tasks)
+	_ = first.cmd.Process.Signal(syscall.SIGTERM)
+	first.exits(exitDrained)
+	third := other.start() // its folder is free now
+	until(t, "the other worker claims", func() bool { return other.counts()["queue.claimWork"] > 0 })
+	_ = third.cmd.Process.Signal(syscall.SIGTERM)
+	third.exits(exitDrained)
+}
+
+// TestHomesThatAreOpen: what is wrong with the configuration has the code for that.
+func TestHomesThatAreOpen(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	const tasks = "/home/tasks"
+	if err := os.Mkdir(tasks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(tasks, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	p := newMultiuser(t, map[string]any{"headlessTasks": true, "tasksDir": tasks}).start()
+	p.exits(exitInvalid)
+	contains(t, p.stderr.String(), "chmod it to 755")
+}
+
+// TestSignalBeforeTheFirstClaim: a worker that waits for a desktop's session obeys too.
+func TestSignalBeforeTheFirstClaim(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	for _, err := range []error{os.MkdirAll("/etc/gdm3", 0o755), os.WriteFile("/etc/gdm3/custom.conf", []byte("[daemon]\n"), 0o644)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newMultiuser(t, map[string]any{"headlessTasks": false, "disableReboots": true})
+	m.start().exits(exitReboot) // an account was made, which nobody will log in here
+	p := m.start()
+	until(t, "the worker waits", func() bool { return strings.Contains(p.stderr.String(), "waiting for the session") })
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.exits(exitDrained)
 }

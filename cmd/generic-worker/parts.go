@@ -1,14 +1,16 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
-	"github.com/workerkit/workerkit/internal/expose"
 	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
@@ -24,6 +26,7 @@ import (
 	"github.com/workerkit/workerkit/worker/plugins/exitstatus"
 	"github.com/workerkit/workerkit/worker/plugins/livelog"
 	"github.com/workerkit/workerkit/worker/plugins/maxruntime"
+	"github.com/workerkit/workerkit/worker/plugins/resourcecharts"
 	"github.com/workerkit/workerkit/worker/plugins/resourcemonitor"
 )
 
@@ -33,14 +36,18 @@ type parts struct {
 	client *tc.Client
 	http   *http.Client
 	logger *slog.Logger
-	trees  *proc.Trees // nil where nothing is started
+	trees  *proc.Trees        // nil where nothing is started
+	key    ed25519.PrivateKey // for certificates; nil where there are none
+	source tc.Source          // the worker's credentials; nil where nothing is called
+
+	certificate *tls.Certificate // of ports that are exposed; nil is none
 }
 
 // engine makes the engine that the configuration names.
 func (p parts) engine() (engines.Engine, error) {
 	switch name := p.config.Workerkit.Engine; name {
 	case "", insecure.Name:
-		return insecure.New(p.trees, os.Environ(), p.limits()), nil
+		return insecure.New(insecure.Config{Trees: p.trees, Env: os.Environ(), Limits: p.limits(), ProxyPort: p.config.TaskclusterProxyPort}), nil
 	case multiuser.Name:
 		return p.multiuser()
 	case mock.Name:
@@ -62,35 +69,51 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 	uploader := p.uploader()
 	live := livelog.New(livelog.Config{
 		Disabled: !c.EnableLiveLog,
-		Exposer:  expose.Local{PublicIP: c.PublicIP, Port: c.LivelogExposePort, Logger: p.logger},
+		Exposer:  p.exposer(c.LivelogPortBase+1, c.LivelogExposePort),
 		Now:      time.Now,
 	})
-	return []plugins.Plugin{
+	return present([]plugins.Plugin{
 		backinglog.New(uploader),
 		live,
 		environment.New(environment.Config{RootURL: c.RootURL, Location: c.WorkerLocation, InstanceType: c.InstanceType}),
+		p.proxy(),
+		p.groups(),
+		p.mounts(),
+		p.interactive(),
+		p.currentUser(),
+		p.loopback(),
+		p.trust(uploader),
+		resourcecharts.New(resourcecharts.Config{Enabled: c.Workerkit.ResourceCharts, Uploader: uploader, Now: time.Now}),
 		artifacts.New(uploader),
 		exitstatus.New(),
 		maxruntime.New(time.Duration(c.MaxTaskRunTime) * time.Second),
 		resourcemonitor.New(memoryGuard(c)),
-	}, live.Close
+	}), live.Close
 }
 
-// schema is the payload schema of the engine and the plugins together. It makes its own, as it is
-// asked for without anything to work with.
+// schema is the payload schema of the configured engine and the plugins together. It makes its own, as
+// it is asked for without anything to work with.
 func (p parts) schema() (*payload.Schema, error) {
 	p.logger, p.http = slog.New(slog.DiscardHandler), http.DefaultClient
 	list, done := p.plugins()
-	merged, err := merge(insecure.New(nil, nil, proc.Limits{}), list)
+	merged, err := p.merge(p.idle(), list)
 	return merged, errors.Join(err, done())
 }
 
+// idle is an engine that is only asked for its payload.
+func (p parts) idle() engines.Engine {
+	if p.isolates() {
+		return multiuser.New(multiuser.Config{Logger: p.logger})
+	}
+	return insecure.New(insecure.Config{})
+}
+
 // merge merges what the engine, the plugins and the worker itself know of the payload.
-func merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error) {
+func (p parts) merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error) {
 	fragments := map[string]payload.Fragment{
 		"engine " + engine.Name(): engine.Payload(),
 		"the worker":              {Properties: map[string]any{"supersederUrl": ignored(map[string]any{"type": "string", "format": "uri"})}},
-		"not offered":             absent(),
+		"not offered":             p.absent(),
 	}
 	for _, plugin := range list {
 		fragments["plugin "+plugin.Name()] = plugin.Payload()
@@ -98,20 +121,18 @@ func merge(engine engines.Engine, list []plugins.Plugin) (*payload.Schema, error
 	return payload.Merge(fragments)
 }
 
-// absent is what payloads of the public worker may ask for and this one does not have. Payloads
-// that name it without asking for it are valid.
-func absent() payload.Fragment {
-	f := payload.Fragment{
-		Properties: map[string]any{
-			"taskclusterProxyInterface": ignored(map[string]any{"enum": []any{"localhost", "docker-bridge"}}),
-		},
-		Features: map[string]payload.Feature{},
+// absent is what payloads of the public worker may ask for and this one, with its engine, does not
+// have. Payloads that name it without asking for it are valid.
+func (p parts) absent() payload.Fragment {
+	f := payload.Fragment{Features: map[string]payload.Feature{}}
+	if !p.isolates() {
+		for _, name := range []string{"chainOfTrust", "runTaskAsCurrentUser"} {
+			f.Features[name] = payload.Feature{Absent: true, Description: "This needs the engine multiuser; with another one only false is accepted."}
+		}
 	}
-	for _, name := range []string{"mounts", "osGroups"} {
-		f.Properties[name] = map[string]any{"type": "array", "maxItems": 0, "description": "This worker does not have this feature: only an empty list is accepted."}
-	}
-	for _, name := range []string{"taskclusterProxy", "interactive", "loopbackAudio", "loopbackVideo"} {
-		f.Features[name] = payload.Feature{Absent: true, Description: "This worker does not have this feature: only false is accepted."}
+	if runtime.GOOS == "windows" {
+		f.Features["runAsAdministrator"] = payload.Feature{Absent: true, Description: "This worker does not have this feature: only false is accepted."}
+		f.Features["hideCmdWindow"] = payload.Feature{Description: "Accepted for compatibility; commands have no window in any case."}
 	}
 	return f
 }

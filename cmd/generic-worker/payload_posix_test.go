@@ -100,6 +100,7 @@ func (p property) rows(t *testing.T, prefix string, required bool) string {
 // TestPayloadPage: the page says what the schema says.
 func TestPayloadPage(t *testing.T) {
 	defaults := config.Defaults()
+	defaults.Workerkit.Engine = config.EngineMultiuser // which has all features
 	schema, err := parts{config: &defaults}.schema()
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,7 @@ func TestPayloadPage(t *testing.T) {
 	want := `# Payload
 
 What a task may ask of [generic-worker](generic-worker.md#payload), made from the schema that
-` + "`generic-worker show-payload-schema`" + ` prints on Linux, macOS and FreeBSD. Any other property makes the
+` + "`generic-worker-multiuser show-payload-schema`" + ` prints on Linux, macOS and FreeBSD. Any other property makes the
 payload malformed.
 
 <!-- made by go test ./cmd/generic-worker -run PayloadPage -update -->

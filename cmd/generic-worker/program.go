@@ -19,6 +19,7 @@ import (
 	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/room"
 	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
@@ -34,10 +35,12 @@ type program struct {
 	client      *tc.Client
 	engine      engines.Engine
 	worker      *worker.Worker
+	quit        context.CancelCauseFunc // ends the opening of the engine
 	metrics     metrics
 	firstSignal atomic.Pointer[os.Signal]
-	unswept     []string // directories of tasks that are being handed back, by name
-	handedBack  func()   // waits until they are; nil when there are none
+	collectors  []room.Collector // of what mounts keep
+	unswept     []string         // directories of tasks that are being handed back, by name
+	handedBack  func()           // waits until they are; nil when there are none
 }
 
 func (p *program) source() tc.Credentials { return *p.credentials.Load() }
@@ -51,8 +54,14 @@ func (p *program) run() (int, error) {
 	c := p.config
 	http := tc.NewHTTP()
 	p.client = tc.New(c.RootURL, http, retry.API())
-	made := parts{config: c, client: p.client, http: http, logger: p.logger, trees: p.trees()}
-	var err error
+	key, err := p.signingKey()
+	if err != nil {
+		return exitSigningKey, err
+	}
+	made := parts{config: c, client: p.client, http: http, logger: p.logger, trees: p.trees(), key: key, source: p.source}
+	if made.certificate, err = certificate(c); err != nil {
+		return exitInvalid, err
+	}
 	if p.engine, err = made.engine(); err != nil {
 		return exitInvalid, err
 	}
@@ -62,7 +71,7 @@ func (p *program) run() (int, error) {
 			p.logger.Warn("a feature did not end cleanly", "error", err)
 		}
 	}()
-	schema, err := merge(p.engine, list)
+	schema, err := made.merge(p.engine, list)
 	if err != nil {
 		return exitInternal, err
 	}
@@ -73,6 +82,11 @@ func (p *program) run() (int, error) {
 	if err != nil {
 		return exitUnreadable, fmt.Errorf("the tasksDir cannot be used: %w", err)
 	}
+	release, err := takeTasksDir(tasksDir)
+	if err != nil {
+		return exitInvalid, err
+	}
+	defer func() { _ = release() }()                    // the end of the process does it too
 	count, err := newCounter(int(c.NumberOfTasksToRun)) //nolint:gosec // a number of tasks
 	if err != nil {
 		return exitInternal, err
@@ -98,20 +112,28 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 		return exitUnreadable, err
 	}
 	defer p.settle()
-	p.changed(nil) // of a worker that did not end well
+	p.changed(nil)                                 // of a worker that did not end well
+	closeMounts, err := p.openMounts(runs.Plugins) // not before this folder is known to be this worker's
+	if err != nil {
+		return exitUnreadable, err
+	}
+	defer closeMounts()
 	stopWatch := p.watch(&runs)
 	defer stopWatch()
 	loop := p.loop(runs, count)
-	shut, code, err := p.open()
-	if shut == nil {
-		return code, err
-	}
 	if p.oneTask() {
 		loop.Tasks = min(loop.Tasks, 1)
 	}
 	p.worker = worker.New(loop)
+	opening, quit := context.WithCancelCause(context.Background())
+	defer quit(nil)
+	p.quit = quit
 	stop := p.listen()
 	defer stop()
+	shut, code, err := p.open(opening)
+	if shut == nil {
+		return code, err
+	}
 	p.introduce()
 	p.metrics.boot()
 	p.metrics.event("workerReady", time.Now(), "", 0)
@@ -168,7 +190,7 @@ func (p *program) listen() (stop func()) {
 		p.runner.listen(p.obey)
 		select {
 		case <-gone: // before anything was claimed
-			p.worker.Drain(false, time.Time{})
+			p.drain(false, time.Time{})
 		default:
 		}
 	}
@@ -182,7 +204,7 @@ func (p *program) listen() (stop func()) {
 				p.signalled(s)
 			case <-gone:
 				gone = nil
-				p.worker.Drain(false, time.Time{})
+				p.drain(false, time.Time{})
 				p.logger.Warn("the runner has gone; ending", "error", p.runner.err)
 			}
 		}
@@ -202,7 +224,16 @@ func (p *program) signalled(s os.Signal) {
 		p.worker.Stop()
 		return
 	}
-	p.worker.Drain(s == os.Interrupt, time.Time{})
+	p.drain(s == os.Interrupt, time.Time{})
+}
+
+// errLeaving is why the engine is no longer opened.
+var errLeaving = errors.New("the worker was told to end")
+
+// drain makes the worker end (see worker.Drain), also one that has not begun to claim.
+func (p *program) drain(finish bool, deadline time.Time) {
+	p.worker.Drain(finish, deadline)
+	p.quit(errLeaving)
 }
 
 // exit says with which code the program ends, after what the end asks for.

@@ -79,7 +79,7 @@ func (p *program) obey(m protocol.Message) {
 			attrs = append(attrs, "deadline", deadline)
 		}
 		p.logger.Info("the runner wants this worker to end", attrs...)
-		p.worker.Drain(finish, deadline)
+		p.drain(finish, deadline)
 	case protocol.NewCredentials:
 		if m.ClientID == "" || m.AccessToken == "" {
 			p.logger.Warn("the runner sent credentials that are incomplete; the old ones are kept")

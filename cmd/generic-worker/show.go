@@ -11,8 +11,10 @@ import (
 	"github.com/workerkit/workerkit/worker/config"
 )
 
-func showSchema(stdout, stderr io.Writer) int {
+// showSchema prints what payloads may be, with the engine that the program would choose.
+func showSchema(program string, stdout, stderr io.Writer) int {
 	defaults := config.Defaults()
+	defaults.Workerkit.Engine = chooseEngine("", program, privileged())
 	p := parts{config: &defaults}
 	schema, err := p.schema()
 	if err == nil {

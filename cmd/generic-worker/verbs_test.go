@@ -83,7 +83,7 @@ func TestVerbsThatFail(t *testing.T) {
 		{"copy-to-temp-file", exitUsage, "--copy-file is missing"},
 		{"create-file --create-file no/such", exitCreateFile, "no"},
 		{"create-dir --create-dir file/dir", exitCreateDir, "file"},
-		{"unarchive --archive-src file --archive-dst d --archive-fmt rar", exitUnarchive, "tar.zst"},
+		{"unarchive --archive-src file --archive-dst d --archive-fmt arj", exitUnarchive, "tar.zst"},
 		{"unarchive --archive-src file --archive-dst d", exitUsage, "--archive-fmt is missing"},
 		{"create-dir --create-dir d more", exitUsage, "Usage:"},
 		{"grant-winsta-access --sid S-1-nothing", exitWinsta, "grant-winsta-access:"},

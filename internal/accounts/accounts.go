@@ -56,12 +56,20 @@ func (a *Accounts) SetPassword(ctx context.Context, account *Account) error {
 	return nil
 }
 
+// ErrNoGroup means that there is no group of the name.
+var ErrNoGroup = errors.New("there is no such group")
+
+// Join makes the account a member of groups and returns their ids. It is one until it is deleted.
+func (a *Accounts) Join(ctx context.Context, account Account, groups []string) ([]uint32, error) {
+	return a.join(ctx, account, groups)
+}
+
 // Kill ends every process of the account, and takes away the file systems that they served. It
 // returns when none is left, or ctx's cause.
 func (a *Accounts) Kill(ctx context.Context, account Account) error { return a.kill(ctx, account.UID) }
 
 // Delete ends the account's processes and deletes the account, its home directory, and what it may
-// have left in the folders that all accounts share. An account that is gone already is no error.
+// have left in the folders that all accounts share; what is mounted as its own it only takes away. An account that is gone already is no error.
 func (a *Accounts) Delete(ctx context.Context, account Account) error {
 	return a.delete(ctx, account)
 }

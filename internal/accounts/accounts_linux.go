@@ -132,8 +132,9 @@ func (a *Accounts) delete(ctx context.Context, account Account) error {
 	if err := a.kill(ctx, account.UID); err != nil {
 		return err // its user id must not be given to another one
 	}
+	mounted := unmountOwn(account.UID) // before anything of it is removed
 	a.sweep(account)
-	err := rmtree.Remove(account.Home)
+	err := errors.Join(mounted, rmtree.Remove(account.Home))
 	a.files.Lock()
 	defer a.files.Unlock()
 	return errors.Join(err, a.userdel(ctx, account.Name))

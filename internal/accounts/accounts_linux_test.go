@@ -292,3 +292,71 @@ func TestRootIsNeverDeleted(t *testing.T) {
 		}
 	}
 }
+
+func TestJoin(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	for name, id := range map[string]string{"one": "4241", "two": "4242"} {
+		if out, err := exec.CommandContext(t.Context(), "groupadd", "--gid", id, name).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	a := accounts.New(slog.New(slog.DiscardHandler))
+	account := create(t, a)
+	for _, name := range []string{"nobodys-group", "", "one,two", "-g"} {
+		if _, err := a.Join(t.Context(), account, []string{"one", name}); !errors.Is(err, accounts.ErrNoGroup) {
+			t.Errorf("joined %q: %v", name, err)
+		}
+	}
+	member := func() string {
+		out, err := exec.CommandContext(t.Context(), "id", "-Gn", account.Name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if got := member(); got != account.Name {
+		t.Errorf("groups %q, after what could not be joined", got)
+	}
+	ids, err := a.Join(t.Context(), account, []string{"two", "one"})
+	if err != nil || len(ids) != 2 || ids[0] != 4242 || ids[1] != 4241 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	if got := member(); !strings.Contains(got, "one") || !strings.Contains(got, "two") {
+		t.Errorf("groups %q", got)
+	}
+	if _, err := a.Join(t.Context(), accounts.Account{Name: "root"}, []string{"one"}); err == nil {
+		t.Error("root joined a group")
+	}
+	remove(t, a, account)
+}
+
+// What a worker that was killed has mounted for an account is taken away with that, and nothing in it is removed:
+// not in the folders that accounts share either.
+func TestMountsOfAnAccount(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	a := accounts.New(slog.New(slog.DiscardHandler))
+	account := create(t, a)
+	source := "/home/cache"
+	for _, dir := range []string{source, "/tmp/mounted here"} {
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, int(account.UID), int(account.GID))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(source+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(source, "/tmp/mounted here", "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, a, account)
+	if _, err := os.Stat(source + "/file"); err != nil {
+		t.Errorf("what was mounted: %v", err)
+	}
+	if _, err := os.Lstat("/tmp/mounted here"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the place is left: %v", err)
+	}
+}

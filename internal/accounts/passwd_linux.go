@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ const (
 	fieldGID  = 3
 	fieldHome = 5
 	fields    = 7
+	// fieldGroupID is one of /etc/group.
+	fieldGroupID = 2
 )
 
 // find returns the fields of the line of a name in one of the files of accounts, and all lines.
@@ -30,6 +33,34 @@ func find(path, name string) (line []string, all [][]string, err error) {
 		all = append(all, entry)
 	}
 	return line, all, nil
+}
+
+// join finds all the groups before it joins one.
+func (a *Accounts) join(ctx context.Context, account Account, groups []string) ([]uint32, error) {
+	if !IsTask(account.Name) || account.UID == 0 {
+		return nil, fmt.Errorf("accounts: %q is no account of a task", account.Name)
+	}
+	ids := make([]uint32, 0, len(groups))
+	for _, name := range groups {
+		line, _, err := find("/etc/group", name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "" || len(line) <= fieldGroupID {
+			return nil, fmt.Errorf("accounts: %w: %q", ErrNoGroup, name)
+		}
+		id, err := strconv.ParseUint(line[fieldGroupID], 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("accounts: the line of %s in /etc/group is not as it should be", name)
+		}
+		ids = append(ids, uint32(id))
+	}
+	a.files.Lock()
+	defer a.files.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return ids, tool(ctx, "", "usermod", "--append", "--groups", strings.Join(groups, ","), account.Name)
 }
 
 // takenUIDs are the user ids that have an account in this machine's own files.

@@ -2,139 +2,143 @@
 package archive
 
 import (
-	"archive/tar"
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/nwaples/rardecode/v2"
 )
 
-// ErrFormat means that archives of this format cannot be unpacked.
-var ErrFormat = errors.New("the format cannot be unpacked")
+var (
+	// ErrFormat means that the format is unknown, or that it cannot be read as a stream.
+	ErrFormat = errors.New("the format cannot be unpacked")
+	// ErrEntry means that the archive has an entry that may not be unpacked: one that is, or
+	// leads, outside the folder, one below a symbolic link, or a device or pipe.
+	ErrEntry = errors.New("the archive may not be unpacked")
+	// ErrLimit means that the archive asks for more entries or memory than it may have.
+	ErrLimit = errors.New("the archive is too big")
+	// ErrSpace means that unpacking stopped before the file system was full.
+	ErrSpace = errors.New("too little space is left")
+)
 
-// ErrEntry means that the archive has an entry that may not be unpacked: one that is, or leads,
-// outside the folder, one below a symbolic link, or a device or pipe.
-var ErrEntry = errors.New("the archive may not be unpacked")
+// Limits are what an archive may take. There is none for the size of what is unpacked, as long
+// as there is space for it.
+type Limits struct {
+	MinFree    uint64 // bytes of the file system that are left free
+	MaxEntries int64
+}
 
-// Formats are the names of the formats that Unpack knows.
+// DefaultLimits are those of the functions of this package: 64 MiB are left free, and there may
+// be 10 million entries.
+func DefaultLimits() Limits { return Limits{MinFree: 64 << 20, MaxEntries: 10_000_000} }
+
+// containers are the formats that hold files, without those of compressed tars.
+func containers() map[string]func(*tree, io.Reader) error {
+	return map[string]func(*tree, io.Reader) error{"7z": un7z, "rar": unrar, "tar": untar, "zip": unzip}
+}
+
+// Formats are the names of the formats that Unpack knows, in order.
 func Formats() []string {
-	return []string{"tar", "tar.bz2", "tar.gz", "tar.sz", "tar.zst", "tar.zz", "zip"}
+	names := []string{"7z", "rar", "tar", "zip"}
+	for _, format := range FileFormats() {
+		names = append(names, "tar."+format)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Streams tells whether UnpackFrom knows the format: the others have their directory at the end.
+func Streams(format string) bool {
+	return slices.Contains(Formats(), format) && format != "7z" && format != "zip"
+}
+
+// Unpack unpacks the file src with the default limits. See Limits.Unpack.
+func Unpack(ctx context.Context, src, dst, format string) error {
+	return DefaultLimits().Unpack(ctx, src, dst, format)
+}
+
+// UnpackFrom unpacks a stream with the default limits. See Limits.UnpackFrom.
+func UnpackFrom(ctx context.Context, r io.Reader, dst, format string) error {
+	return DefaultLimits().UnpackFrom(ctx, r, dst, format)
 }
 
 // Unpack unpacks the file src into the folder dst, which it makes when it is missing, with the
 // permissions of this process. Files that are there are replaced, folders are kept. Modes are
 // the archive's without set-user-ID, set-group-ID and sticky bits; owners are not taken.
 // After an error or the end of ctx a part of the archive may have been unpacked. Errors:
-// ErrFormat, ErrEntry, those of the file system, and of an archive that is damaged.
-func Unpack(ctx context.Context, src, dst, format string) (err error) {
+// ErrFormat, ErrEntry, ErrLimit, ErrSpace, those of the file system, and of an archive that is
+// damaged.
+func (l Limits) Unpack(ctx context.Context, src, dst, format string) error {
+	if !slices.Contains(Formats(), format) {
+		return unknown(format, Formats())
+	}
 	file, err := os.Open(src)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	return l.unpack(ctx, file, dst, format)
+}
+
+// UnpackFrom is Unpack of what r reads, while it reads it. It reads to the end, of the archive and
+// of r. A Read that takes long has to end with ctx by itself.
+func (l Limits) UnpackFrom(ctx context.Context, r io.Reader, dst, format string) error {
+	if !Streams(format) {
+		return unknown(format, slices.DeleteFunc(Formats(), func(f string) bool { return !Streams(f) }))
+	}
+	return l.unpack(ctx, r, dst, format)
+}
+
+func (l Limits) unpack(ctx context.Context, r io.Reader, dst, format string) (err error) {
 	if err := os.MkdirAll(dst, 0o700); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(dst)
+	t, err := newTree(ctx, dst, l)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	t := &tree{ctx: ctx, root: root, folders: map[string]fs.FileMode{".": 0}}
-	if format == "zip" {
-		err = unzip(t, file)
-	} else {
-		err = untar(t, file, format)
-	}
-	return errors.Join(err, t.finish())
-}
-
-func untar(t *tree, file io.Reader, format string) error {
-	compression, isTar := strings.CutPrefix(format, "tar.")
-	if !isTar && format != "tar" {
-		return unknown(format)
-	}
-	if !isTar {
-		compression = ""
-	}
-	stream, done, err := decompress(file, compression)
-	if err != nil {
-		return fmt.Errorf("%s: %w", format, err)
-	}
-	defer done()
-	for entries := tar.NewReader(stream); ; {
-		h, err := entries.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	kind, compression, isCompressed := strings.Cut(format, ".")
+	if isCompressed {
+		stream, err := newStream(ctx, r, compression)
 		if err != nil {
-			return fmt.Errorf("read the archive: %w", err)
+			return errors.Join(explained(ctx, "unpack "+format, err), t.finish())
 		}
-		if err := t.tarEntry(h, entries); err != nil {
-			return fmt.Errorf("%q: %w", h.Name, err)
-		}
+		defer stream.Close()
+		r = stream
 	}
+	err = safely(func() error { return containers()[kind](t, r) })
+	return errors.Join(explained(ctx, "unpack "+format, err), t.finish())
 }
 
-func (t *tree) tarEntry(h *tar.Header, data io.Reader) error {
-	mode := h.FileInfo().Mode()
-	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse:
-		return t.file(h.Name, mode, h.ModTime, data)
-	case tar.TypeDir:
-		return t.folder(h.Name, mode)
-	case tar.TypeSymlink:
-		return t.symlink(h.Name, h.Linkname)
-	case tar.TypeLink:
-		return t.link(h.Name, h.Linkname)
-	case tar.TypeXGlobalHeader:
+// safely makes a panic of a library that was given damaged data an error.
+func safely(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the data is damaged: %v", p)
+		}
+	}()
+	return do()
+}
+
+// explained adds to an error what was done, and why ctx ended.
+func explained(ctx context.Context, what string, err error) error {
+	if err == nil {
 		return nil
-	default:
-		return fmt.Errorf("%w: it is a device or a pipe", ErrEntry)
 	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = errors.Join(cause, err)
+	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, rardecode.ErrDictionaryTooLarge) {
+		err = errors.Join(ErrLimit, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
-func unzip(t *tree, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	archive, err := zip.NewReader(file, info.Size())
-	if err != nil {
-		return fmt.Errorf("read the archive: %w", err)
-	}
-	for _, entry := range archive.File {
-		if err := t.zipEntry(entry); err != nil {
-			return fmt.Errorf("%q: %w", entry.Name, err)
-		}
-	}
-	return nil
-}
-
-func (t *tree) zipEntry(entry *zip.File) error {
-	mode := entry.Mode()
-	if mode.IsDir() {
-		return t.folder(entry.Name, mode)
-	}
-	if !mode.IsRegular() && mode.Type() != fs.ModeSymlink {
-		return fmt.Errorf("%w: it is a device or a pipe", ErrEntry)
-	}
-	data, err := entry.Open()
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	if mode.IsRegular() {
-		return t.file(entry.Name, mode, entry.Modified, data)
-	}
-	const longest = 4096 // a path is no longer
-	target, err := io.ReadAll(io.LimitReader(data, longest))
-	if err != nil {
-		return err
-	}
-	return t.symlink(entry.Name, string(target))
+func unknown(format string, known []string) error {
+	return fmt.Errorf("%w: %q is none of %s", ErrFormat, format, strings.Join(known, ", "))
 }

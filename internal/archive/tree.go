@@ -10,30 +10,96 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+)
+
+const (
+	maxName     = 4096      // bytes of a path or of what a link leads to; no system takes more
+	maxRemember = 256 << 20 // bytes for the names of folders
+	copySize    = 256 << 10
 )
 
 // tree is the folder that an archive is unpacked into. Two things keep all in it: root follows
 // no link out of it, and no entry is made below a symbolic link, so that the place which a link
 // leads to can be told from its name alone.
 type tree struct {
-	ctx     context.Context
-	root    *os.Root
-	folders map[string]fs.FileMode // real folders, with the mode that they get at the end; 0 is as it is
+	ctx        context.Context
+	root       *os.Root
+	folders    map[string]fs.FileMode // real folders, with the mode that they get at the end; 0 is as it is
+	remembered int                    // bytes that folders takes, about
+	entries    int64                  // that may still come
+	most       int64
+	space      *space
+	here       folder // the last one that a file was made in
+	buf        []byte
 }
 
-// place checks the name of an entry and makes the folders above it.
+// folder is one that is open.
+type folder struct {
+	name string
+	*os.Root
+}
+
+func newTree(ctx context.Context, dst string, limits Limits) (*tree, error) {
+	root, err := os.OpenRoot(dst)
+	if err != nil {
+		return nil, err
+	}
+	return &tree{
+		ctx: ctx, root: root, folders: map[string]fs.FileMode{".": 0},
+		entries: limits.MaxEntries, most: limits.MaxEntries, space: newSpace(dst, limits.MinFree),
+		here: folder{".", root}, buf: make([]byte, copySize),
+	}, nil
+}
+
+// place counts an entry, checks its name and makes the folders above it.
 func (t *tree) place(name string) (string, error) {
-	if err := t.ctx.Err(); err != nil {
+	if t.ctx.Err() != nil {
 		return "", context.Cause(t.ctx)
 	}
-	name = path.Clean(name)
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return "", fmt.Errorf("%w: the entry is outside the folder", ErrEntry)
+	if t.entries--; t.entries < 0 {
+		return "", fmt.Errorf("%w: it has more than %d entries", ErrLimit, t.most)
+	}
+	if err := t.space.take(entryBytes); err != nil {
+		return "", err
+	}
+	name, err := local(name)
+	if err != nil {
+		return "", err
 	}
 	return name, t.above(path.Dir(name))
+}
+
+// local checks a name, and makes it the one that the tree knows the entry by.
+func local(name string) (string, error) {
+	if len(name) > maxName {
+		return "", fmt.Errorf("%w: the name has more than %d bytes", ErrEntry, maxName)
+	}
+	name = path.Clean(name)
+	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsRune(name, 0) {
+		return "", fmt.Errorf("%w: the entry is outside the folder", ErrEntry)
+	}
+	if runtime.GOOS == "windows" && !windowsHas(name) {
+		return "", fmt.Errorf("%w: Windows has no such names", ErrEntry)
+	}
+	return name, nil
+}
+
+// windowsHas tells whether Windows makes what it is asked to make by this name. It drops dots and
+// spaces at the end, so that two names may be one, and takes \ for a slash.
+func windowsHas(name string) bool {
+	if name == "." {
+		return true
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.TrimRight(part, ". ") != part || strings.ContainsAny(part, `<>:"\|?*`) || strings.ContainsFunc(part, func(r rune) bool { return r < ' ' }) {
+			return false
+		}
+	}
+	return true
 }
 
 // above makes sure that dir and all above it are real folders.
@@ -51,9 +117,39 @@ func (t *tree) above(dir string) error {
 	case err == nil && !info.IsDir():
 		err = fmt.Errorf("%w: %q is no folder, and the entry is below it", ErrEntry, dir)
 	}
-	if err == nil {
-		t.folders[dir] = 0
+	if err != nil {
+		return err
 	}
+	if t.remembered += len(dir) + 64; t.remembered > maxRemember {
+		return fmt.Errorf("%w: it has %d folders", ErrLimit, len(t.folders))
+	}
+	t.folders[dir] = 0
+	return nil
+}
+
+// enter opens a folder that above has made sure of.
+func (t *tree) enter(dir string) error {
+	if t.here.name == dir {
+		return nil
+	}
+	to := folder{dir, t.root}
+	if dir != "." {
+		var err error
+		if to.Root, err = t.root.OpenRoot(dir); err != nil {
+			return err
+		}
+	}
+	err := t.leave()
+	t.here = to
+	return err
+}
+
+func (t *tree) leave() error {
+	if t.here.Root == t.root {
+		return nil
+	}
+	err := t.here.Close()
+	t.here = folder{".", t.root}
 	return err
 }
 
@@ -86,112 +182,66 @@ func (t *tree) folder(name string, mode fs.FileMode) error {
 	return nil
 }
 
-func (t *tree) file(name string, mode fs.FileMode, modified time.Time, data io.Reader) (err error) {
-	name, err = t.place(name)
+// file makes a file with the data.
+func (t *tree) file(name string, mode fs.FileMode, modified time.Time, data io.Reader) error {
+	name, err := t.place(name)
 	if err != nil {
 		return err
 	}
-	if err := t.clear(name); err != nil {
+	if err := t.enter(path.Dir(name)); err != nil {
 		return err
 	}
-	file, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	base := path.Base(name)
+	file, err := t.here.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if err := t.clear(name); err != nil {
+			return err
+		}
+		file, err = t.here.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, cancelled{t.ctx, data})
+	err = copyData(t.ctx, file, data, t.buf, t.space)
 	err = errors.Join(err, file.Chmod(mode.Perm()), file.Close())
 	if err == nil && !modified.IsZero() {
-		err = t.root.Chtimes(name, modified, modified)
+		err = t.here.Chtimes(base, modified, modified)
 	}
 	return err
 }
 
-// symlink makes a symbolic link that leads to a place in the folder.
-func (t *tree) symlink(name, target string) error {
-	name, err := t.place(name)
-	if err != nil {
-		return err
-	}
-	slashed := filepath.ToSlash(target)
-	if path.IsAbs(slashed) || filepath.IsAbs(target) || !filepath.IsLocal(filepath.FromSlash(path.Join(path.Dir(name), slashed))) {
-		return fmt.Errorf("%w: the symbolic link leads outside the folder", ErrEntry)
-	}
-	if winds(slashed) {
-		return fmt.Errorf("%w: the symbolic link goes up after it went down", ErrEntry)
-	}
-	if err := t.clear(name); err != nil {
-		return err
-	}
-	return t.root.Symlink(target, name)
-}
-
-// winds tells whether a link's way goes up after it went down. What it goes down through may be a
-// symbolic link, now or later, and up from there is elsewhere than the name says.
-func winds(target string) bool {
-	down := false
-	for part := range strings.SplitSeq(target, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			if down {
-				return true
+// copyData writes what it reads, until ctx or the space ends. An end where more was promised is
+// the reader's to report.
+func copyData(ctx context.Context, w io.Writer, r io.Reader, buf []byte, space *space) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := fill(r, buf)
+		if n > 0 {
+			if err := space.take(n); err != nil {
+				return err
 			}
-		default:
-			down = true
+			if _, err := w.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return false
 }
 
-// link makes a further name of a file that was unpacked before.
-func (t *tree) link(name, target string) error {
-	name, err := t.place(name)
-	if err != nil {
-		return err
-	}
-	target = path.Clean(target)
-	if !filepath.IsLocal(filepath.FromSlash(target)) {
-		return fmt.Errorf("%w: the hard link leads outside the folder", ErrEntry)
-	}
-	if target == name {
-		return nil
-	}
-	if err := t.above(path.Dir(target)); err != nil {
-		return err
-	}
-	info, err := t.root.Lstat(target)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: the hard link does not lead to a file", ErrEntry)
-	}
-	if err := t.clear(name); err != nil {
-		return err
-	}
-	return t.root.Link(target, name)
-}
-
-// finish gives the folders their modes, those inside first.
+// finish gives the folders their modes, those inside first, and closes the tree.
 func (t *tree) finish() error {
-	var all []error
+	all := []error{t.leave()}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(t.folders))) {
 		if mode := t.folders[name]; mode != 0 {
 			all = append(all, t.root.Chmod(name, mode))
 		}
 	}
-	return errors.Join(all...)
-}
-
-// cancelled is a reader that fails when the context has ended.
-type cancelled struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (c cancelled) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.Reader.Read(p)
+	return errors.Join(append(all, t.root.Close())...)
 }

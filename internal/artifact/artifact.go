@@ -4,8 +4,10 @@ package artifact
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,8 +17,11 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
-// Gzip is the encoding of data that is stored compressed.
-const Gzip = "gzip"
+// Encodings of data that is stored compressed.
+const (
+	Gzip = "gzip"
+	Zstd = "zstd"
+)
 
 // Uploader uploads. Its fields do not change; it may be used from any goroutine.
 type Uploader struct {
@@ -34,10 +39,11 @@ type Data struct {
 	ContentType string
 	Expires     time.Time
 	Size        int64 // in bytes, before compression
-	// Encoding is Gzip or empty. The object service takes only data that is not encoded.
+	// Encoding is Gzip, Zstd or empty. The object service takes only data that is not encoded.
 	Encoding string
 	Length   int64 // what Open gives, in bytes
-	// Open opens the data from its beginning. It is called once for each attempt.
+	// Open opens the data from its beginning. It is called once for each attempt. What is a file of this
+	// machine (*os.File) is sent by the kernel, unless it has to be hashed or encrypted.
 	Open func() (io.ReadCloser, error)
 }
 
@@ -54,11 +60,23 @@ var ErrName = errors.New("artifact: names in the object service are of printable
 // Upload makes the artifact and sends its data. An attempt that fails in a way that may pass is
 // repeated by the policy, with a fresh URL when the old one is no longer good. It stops when ctx ends.
 func (u *Uploader) Upload(ctx context.Context, queue tc.TaskQueue, logger *slog.Logger, d Data) error {
+	_, err := u.upload(ctx, queue, logger, d, nil)
+	return err
+}
+
+// UploadHashed is Upload, and returns the SHA-256 in hex of the bytes that were sent. They are
+// hashed while they are sent.
+func (u *Uploader) UploadHashed(ctx context.Context, queue tc.TaskQueue, logger *slog.Logger, d Data) (string, error) {
+	return u.upload(ctx, queue, logger, d, &sums{[]func() hash.Hash{sha256.New}, nil})
+}
+
+// upload returns the SHA-256 where sums asks for one.
+func (u *Uploader) upload(ctx context.Context, queue tc.TaskQueue, logger *slog.Logger, d Data, sums *sums) (string, error) {
 	if u.Objects != nil {
 		return u.object(ctx, queue, logger, d)
 	}
 	request := tc.Artifact{StorageType: "s3", Expires: d.Expires, ContentType: d.ContentType, ContentLength: &d.Size}
-	return u.send(ctx, logger, d, nil, func(ctx context.Context) (target, error) {
+	err := u.send(ctx, logger, d, sums, func(ctx context.Context) (target, error) {
 		up, err := queue.CreateArtifact(ctx, d.Name, request)
 		if err != nil {
 			return target{}, err
@@ -66,6 +84,14 @@ func (u *Uploader) Upload(ctx context.Context, queue tc.TaskQueue, logger *slog.
 		headers := map[string]string{"Content-Type": up.ContentType, "Content-Encoding": encoding(d)}
 		return target{up.PutURL, headers, up.Expires}, nil
 	})
+	if err != nil || sums == nil {
+		return "", err
+	}
+	hashes, err := sums.hex(d.Length)
+	if err != nil {
+		return "", wrap(d, err)
+	}
+	return hashes[0], nil
 }
 
 func encoding(d Data) string {

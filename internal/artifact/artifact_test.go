@@ -3,6 +3,8 @@ package artifact_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -320,6 +322,32 @@ func TestCompress(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// TestHashIsOfWhatWasSent, with whatever attempt that was, and of a file that has grown only the part that was.
+func TestHashIsOfWhatWasSent(t *testing.T) {
+	content := strings.Repeat("0123456789", 100_000)
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content+"more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func() (io.ReadCloser, error){
+		"memory": func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil },
+		"file":   func() (io.ReadCloser, error) { return os.Open(path) },
+	} {
+		s, d := newSink(t, after(503, 0, 403)), text(content)
+		d.Open = open
+		got, err := s.uploader().UploadHashed(t.Context(), s, slog.New(slog.DiscardHandler), d)
+		want := sha256.Sum256([]byte(content))
+		if err != nil || got != hex.EncodeToString(want[:]) || string(s.body) != content {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+	s := newSink(t, ok)
+	got, err := s.uploader().UploadHashed(t.Context(), s, slog.New(slog.DiscardHandler), text(""))
+	if empty := sha256.Sum256(nil); err != nil || got != hex.EncodeToString(empty[:]) {
+		t.Errorf("of nothing: %s, %v", got, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/retry"
@@ -61,7 +62,7 @@ func (u *Uploader) put(ctx context.Context, to target, d Data, sums *sums) error
 	return judge(d, reply.StatusCode)
 }
 
-// open opens exactly d.Length bytes. A file that has grown is cut; one that is shorter is an
+// open opens exactly d.Length bytes. A file that has grown, or grows, is cut; one that is shorter is an
 // error, here or, when it shrinks while it is sent, in the next attempt.
 func open(d Data) (io.ReadCloser, error) {
 	body, err := d.Open()
@@ -73,17 +74,42 @@ func open(d Data) (io.ReadCloser, error) {
 		return body, nil
 	}
 	info, err := file.Stat()
-	switch {
-	case err != nil:
-	case info.Size() < d.Length:
+	if err == nil && info.Size() < d.Length {
 		err = ErrChanged
-	case info.Size() > d.Length:
-		return cut{io.LimitReader(body, d.Length), body}, nil
-	default:
-		return body, nil // a bare file: net/http has the kernel send it
 	}
-	_ = body.Close()
-	return nil, err
+	if err != nil {
+		_ = body.Close()
+		return nil, err
+	}
+	if f, ok := body.(sendable); ok {
+		return window{f, d.Length}, nil
+	}
+	return cut{io.LimitReader(body, d.Length), body}, nil
+}
+
+// sendable is a file that the kernel can send: net/http asks it for its descriptor.
+type sendable interface {
+	io.ReadSeekCloser
+	syscall.Conn
+}
+
+// window is the beginning of a file. net/http sends no more than the length that it was told, then
+// looks whether there is more.
+type window struct {
+	sendable
+	length int64
+}
+
+// Read implements io.Reader.
+func (w window) Read(p []byte) (int, error) {
+	at, err := w.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
+	if at >= w.length {
+		return 0, io.EOF
+	}
+	return w.sendable.Read(p[:min(int64(len(p)), w.length-at)])
 }
 
 // cut is the beginning of what Closer closes.

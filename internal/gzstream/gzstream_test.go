@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"go.uber.org/goleak"
 
@@ -73,6 +74,39 @@ func TestWriterGivesWhatGunzipReads(t *testing.T) {
 				t.Error("the data does not come back")
 			}
 		})
+	}
+}
+
+// TestWriterBeginsAgain: with what it has, also after a stream that could not be written.
+func TestWriterBeginsAgain(t *testing.T) {
+	w := gzstream.NewWriter(io.Discard)
+	for _, n := range []int{0, 10, 5 * gzstream.BlockSize, 1} {
+		data := lines(n)
+		for i, to := range []io.Writer{&full{20}, new(bytes.Buffer)} {
+			if _, err := w.Close(); i == 0 && err != nil {
+				t.Fatal(err)
+			}
+			w.Reset(to)
+			read, err := w.ReadFrom(iotest.OneByteReader(bytes.NewReader(data)))
+			if i == 1 && (err != nil || read != int64(n)) {
+				t.Errorf("read %d of %d bytes: %v", read, n, err)
+			}
+		}
+		var out bytes.Buffer
+		_, _ = w.Close()
+		w.Reset(&out)
+		_, err := w.ReadFrom(bytes.NewReader(data))
+		totals, closing := w.Close()
+		if err != nil || closing != nil || totals.Size != int64(n) || !bytes.Equal(gunzip(t, out.Bytes()), data) {
+			t.Errorf("%d bytes: %+v, %v, %v", n, totals, err, closing)
+		}
+		w.Reset(io.Discard)
+	}
+	if _, err := w.ReadFrom(iotest.ErrReader(errFull)); !errors.Is(err, errFull) {
+		t.Errorf("a source that breaks: %v", err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -61,6 +61,7 @@ type Stream struct {
 	encoders chan *encoder      // one for each core; nil: not made yet
 	last     <-chan struct{}    // closed when the newest block has been written
 	added    int                // blocks so far
+	fast     bool               // all blocks are
 	crc      uint32             // this and totals belong to the block whose turn it is
 	totals   Totals
 
@@ -68,8 +69,8 @@ type Stream struct {
 	err error // the first failure
 }
 
-// header is a gzip header without a name or time: deflate, unknown operating system.
-func header() []byte { return []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff} }
+// Header is how streams begin: a gzip header without a name or time, deflate, unknown operating system.
+func Header() []byte { return []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff} }
 
 // Workers is how many cores a stream uses by default.
 func Workers() int { return min(runtime.GOMAXPROCS(0), mostWorkers) }
@@ -77,18 +78,27 @@ func Workers() int { return min(runtime.GOMAXPROCS(0), mostWorkers) }
 // NewStream begins a stream to w that uses so many cores. An error of w is reported by the
 // methods.
 func NewStream(w io.Writer, workers int) *Stream {
-	done := make(chan struct{})
-	close(done)
 	// Two more blocks than cores, so that a core need not wait for its turn to write.
-	s := &Stream{w: w, buffers: make(chan *bytes.Buffer, workers+2), encoders: make(chan *encoder, workers), last: done}
+	s := &Stream{buffers: make(chan *bytes.Buffer, workers+2), encoders: make(chan *encoder, workers)}
 	for range cap(s.buffers) {
 		s.buffers <- nil
 	}
 	for range cap(s.encoders) {
 		s.encoders <- nil
 	}
-	s.write(header())
+	s.reset(w)
 	return s
+}
+
+// reset begins a stream, after the one before has been closed.
+func (s *Stream) reset(w io.Writer) {
+	done := make(chan struct{})
+	close(done)
+	s.w, s.last, s.added, s.crc, s.totals = w, done, 0, 0, Totals{}
+	s.mu.Lock()
+	s.err = nil
+	s.mu.Unlock()
+	s.write(Header())
 }
 
 // Add compresses b on another goroutine and returns. It waits while as many blocks are in
@@ -100,7 +110,7 @@ func (s *Stream) Add(b Block) error {
 	}
 	inFlight := cap(s.buffers) - len(s.buffers)
 	s.added++
-	hurry := 2*inFlight >= cap(s.encoders) && s.added%pattern >= pattern-hurried
+	hurry := s.fast || 2*inFlight >= cap(s.encoders) && s.added%pattern >= pattern-hurried
 	out := <-s.buffers
 	turn, done := s.last, make(chan struct{})
 	s.last = done

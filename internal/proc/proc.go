@@ -115,13 +115,16 @@ func (t *Trees) Open(o Options) (*Tree, error) {
 	return tree, nil
 }
 
-// Command says what to start. Standard input is empty; nothing else is passed on.
+// Command says what to start. Nothing is passed on but the files that it names.
 type Command struct {
 	Path   string
 	Args   []string // with the name first
 	Dir    string
 	Env    []string
 	Output *os.File // standard output and error
+	Input  *os.File // standard input; nil is an empty one
+	// Terminal says that Input is a terminal, which becomes the one that controls the command. Not on Windows.
+	Terminal bool
 	// User is as whom it runs; nil is as this process. Not on Windows.
 	User *User
 	// DieWithCaller, on Linux, has the system kill the process when the thread ends that called
@@ -143,6 +146,9 @@ var ErrClosed = errors.New("the process tree was killed")
 // Start starts a command. It must be waited for.
 func (t *Tree) Start(c Command) (*Process, error) {
 	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: c.Output, Stderr: c.Output}
+	if c.Input != nil { // else it would be an interface that is not nil
+		cmd.Stdin = c.Input
+	}
 	prepare(cmd, c)
 	if err := t.launch(cmd); err != nil {
 		return nil, err
@@ -188,6 +194,28 @@ func (t *Tree) disown(pid int) {
 
 // PID is the process's id. It may be given to another one once Wait has returned.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// End ends the command by force, and what it has started: on Linux also what has left its session, as
+// long as its parents live; elsewhere its process group; on Windows the command alone. It returns
+// when all are gone, or with ctx's cause. It may be called before and after Wait, and repeated.
+func (p *Process) End(ctx context.Context) error {
+	wait := 250 * time.Microsecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for p.kill() {
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("proc: end a command: %w", context.Cause(ctx))
+		case <-timer.C:
+		}
+		wait = min(2*wait, 20*time.Millisecond)
+	}
+	return nil
+}
+
+// Members lists the processes of the tree by their ids, where the system tells them apart: on Linux.
+func (t *Tree) Members() []int { return t.pids() }
 
 // Wait waits for the command itself, not for what it started. It is called once.
 func (p *Process) Wait() (*os.ProcessState, error) {

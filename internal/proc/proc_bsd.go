@@ -28,7 +28,7 @@ func (t *Trees) setUp() system {
 
 // prepare gives the command a session and so a process group of its own.
 func prepare(cmd *exec.Cmd, c Command) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(c.User)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: c.Terminal, Credential: credential(c.User)}
 }
 
 func (t *Tree) join(*os.Process) error { return nil }
@@ -59,6 +59,17 @@ func (t *Tree) force() { t.signal(unix.SIGKILL) }
 
 func (t *Tree) alive() bool { return t.signal(0) }
 
+// pids is empty: which processes are of a tree is not known, only their groups.
+func (t *Tree) pids() []int { return nil }
+
+// kill kills the command's group, and tells whether there was anything in it.
+func (p *Process) kill() bool {
+	p.tree.mu.Lock()
+	ours := p.tree.started[p.PID()] // else the number may be another tree's
+	p.tree.mu.Unlock()
+	return ours && unix.Kill(-p.PID(), unix.SIGKILL) == nil
+}
+
 type job struct{}
 
 func (t *Tree) openJob(Limits) (job, error) { return job{}, nil }
@@ -75,6 +86,9 @@ func (job) start(cmd *exec.Cmd) error { return cmd.Start() } //nolint:wrapcheck 
 
 // counted is what is known from the commands that have ended.
 func (job) counted(spent Usage) Usage { return spent }
+
+// transferred is not known.
+func (t *Tree) transferred() (read, written uint64) { return 0, 0 }
 
 // resident is 0: not known.
 func (t *Tree) resident() uint64 { return 0 }

@@ -64,7 +64,7 @@ func keepDescriptors() {
 
 // prepare gives the command a session of its own, by which its processes are known.
 func prepare(cmd *exec.Cmd, c Command) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(c.User)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: c.Terminal, Credential: credential(c.User)}
 	if c.DieWithCaller {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
@@ -107,6 +107,34 @@ func (t *Tree) force() {
 }
 
 func (t *Tree) alive() bool { return len(t.members()) > 0 }
+
+func (t *Tree) pids() []int { return t.members() }
+
+// kill kills what there is of the command's session and of its descendants, and tells whether there
+// was anything. The command's number may be another one's when it has been waited for, but only what
+// is of the tree is killed.
+func (p *Process) kill() bool {
+	found, pid := map[int]string{}, p.PID()
+	children := byParent()
+	for _, siblings := range children {
+		for _, other := range siblings {
+			if other.session == pid || other.pid == pid {
+				below(found, children, other)
+			}
+		}
+	}
+	left := false
+	for _, member := range p.tree.members() {
+		if _, ours := found[member]; ours {
+			left = true
+			_ = unix.Kill(member, unix.SIGKILL) // may have ended
+		}
+	}
+	if !left {
+		p.tree.search() // which reaps them
+	}
+	return left
+}
 
 // reapEvery is how often adopted processes that have ended are reaped while the tree lives.
 const reapEvery = 10 * time.Second
@@ -196,7 +224,27 @@ func (j job) counted(spent Usage) Usage {
 	}
 	u := j.group.Usage()
 	return Usage{User: u.User, Kernel: u.System, PeakMemory: u.PeakMemory,
-		MemoryKills: u.MemoryKills, LimitReached: u.LimitReached, Refused: u.Refused}
+		MemoryKills: u.MemoryKills, LimitReached: u.LimitReached, Refused: u.Refused,
+		Read: spent.Read, Written: spent.Written}
+}
+
+// transferred is what the tree's processes, and their children that have ended, have moved from and to
+// block devices.
+func (t *Tree) transferred() (read, written uint64) {
+	for _, pid := range t.members() {
+		data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/io")
+		for line := range strings.Lines(string(data)) {
+			name, value, _ := strings.Cut(line, ": ")
+			n, _ := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+			switch name {
+			case "read_bytes":
+				read += n
+			case "write_bytes":
+				written += n
+			}
+		}
+	}
+	return read, written
 }
 
 // resident is the memory of the tree's processes. Where it is not counted, what they share

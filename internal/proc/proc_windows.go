@@ -51,6 +51,15 @@ func (t *Tree) openJob(Limits) (job, error) {
 
 func (j job) close() error { return windows.CloseHandle(j.handle) }
 
+// pids is empty: nobody needs it here.
+func (t *Tree) pids() []int { return nil }
+
+// kill ends the command once.
+func (p *Process) kill() bool {
+	_ = p.cmd.Process.Kill() // it may have ended
+	return false
+}
+
 // limited is false: no limit is set.
 func (job) limited() bool { return false }
 
@@ -58,6 +67,9 @@ func (job) start(cmd *exec.Cmd) error { return cmd.Start() }
 
 // counted is what is known from the commands that have ended.
 func (job) counted(spent Usage) Usage { return spent }
+
+// transferred is not known.
+func (t *Tree) transferred() (read, written uint64) { return 0, 0 }
 
 // resident is 0: not known.
 func (t *Tree) resident() uint64 { return 0 }

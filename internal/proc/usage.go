@@ -12,6 +12,9 @@ type Usage struct {
 	MemoryKills  uint64 // processes that the system killed for want of memory
 	LimitReached bool   // those were killed because the tree was at its limit, not the machine
 	Refused      uint64 // processes that were not started because of the limit of their number
+	// Read and Written are bytes from and to block devices, on Linux, as the processes say which live:
+	// each counts its children that have ended too, but those of a command that has ended are no more.
+	Read, Written uint64
 }
 
 // Usage says what the tree has used so far; after Close, in all.
@@ -24,5 +27,10 @@ func (t *Tree) Usage() Usage {
 	}
 	spent = t.job.counted(spent)
 	spent.Memory = t.resident()
+	read, written := t.transferred()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.spent.Read, t.spent.Written = max(t.spent.Read, read), max(t.spent.Written, written)
+	spent.Read, spent.Written = t.spent.Read, t.spent.Written
 	return spent
 }

@@ -70,6 +70,10 @@ func New(ctx context.Context, d Deps) (*Auth, error) {
 // RootToken is the access token of RootClientID.
 func (a *Auth) RootToken() secret.String { return a.static[RootClientID] }
 
+// TunnelSecret is what websocktunnel tokens are signed with; a websocktunnel server that is to take
+// them is given it.
+func (a *Auth) TunnelSecret() secret.String { return a.tunnelToken }
+
 // Service lists the service's methods.
 func (a *Auth) Service() api.Service {
 	return api.Service{Name: "auth", Handlers: map[string]api.Handler{

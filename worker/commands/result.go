@@ -10,7 +10,8 @@ import (
 // result is the task directory after the commands.
 type result struct {
 	Files
-	config Config
+	engine string
+	free   func(context.Context) error // once
 	status engines.Status
 }
 
@@ -19,8 +20,8 @@ func (r *result) Status() engines.Status { return r.status }
 
 // Dispose implements engines.Result. The processes were ended when the commands had.
 func (r *result) Dispose(ctx context.Context) error {
-	if err := r.config.Free(ctx); err != nil {
-		return fmt.Errorf("%s: %w", r.config.Engine, err)
+	if err := r.free(ctx); err != nil {
+		return fmt.Errorf("%s: %w", r.engine, err)
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ type sandbox struct {
 	commands []command
 	outputs  []*output // of commands that were started
 	copying  sync.WaitGroup
+	proxies  []*proxy
+	shells   shells
+	free     func(context.Context) error // once
 
 	once    sync.Once
 	grace   time.Duration // of the first Kill; set before aborted is closed
@@ -49,7 +52,7 @@ func (s *sandbox) execute() {
 	s.leave()
 	s.status.Duration = time.Since(begin)
 	if s.err != nil { // there will be no result to dispose of
-		s.err = errors.Join(s.err, s.config.Free(context.Background()))
+		s.err = errors.Join(s.err, s.free(context.Background()))
 	}
 }
 
@@ -83,6 +86,8 @@ func (s *sandbox) leave() {
 		_ = o.r.SetReadDeadline(time.Now().Add(farewell)) // it may be closed
 	}
 	s.copying.Wait()
+	s.shells.wait()
+	closeProxies(s.proxies)
 	if err := s.tree.Close(); err != nil && s.err == nil {
 		s.err = fmt.Errorf("%s: %w", s.config.Engine, err)
 	}
@@ -183,7 +188,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{config: s.config, Files: Files{Dir: s.run.Dir, As: s.config.As}, status: s.status}, nil
+	return &result{engine: s.config.Engine, free: s.free, Files: Files{Dir: s.run.Dir, As: s.config.as}, status: s.status}, nil
 }
 
 // Kill implements engines.Sandbox.

@@ -11,7 +11,7 @@ import (
 // Usage implements engines.Meter.
 func (s *sandbox) Usage(context.Context) (engines.Usage, error) {
 	u := s.tree.Usage()
-	return engines.Usage{Memory: u.Memory, PeakMemory: u.PeakMemory, User: u.User, Kernel: u.Kernel}, nil
+	return engines.Usage{Memory: u.Memory, PeakMemory: u.PeakMemory, User: u.User, Kernel: u.Kernel, Read: u.Read, Written: u.Written}, nil
 }
 
 // peak is a line of the footer where memory is limited: what the task has used at most so far, and

@@ -43,8 +43,10 @@ type Config struct {
 	InstanceID                     string         `json:"instanceId"`
 	InstanceType                   string         `json:"instanceType"`
 	InteractivePort                uint16         `json:"interactivePort"`
+	LivelogCertificate             string         `json:"livelogCertificate"`
 	LivelogExecutable              string         `json:"livelogExecutable"`
 	LivelogExposePort              uint16         `json:"livelogExposePort"`
+	LivelogKey                     string         `json:"livelogKey"`
 	LivelogPortBase                uint16         `json:"livelogPortBase"`
 	LoopbackAudioDeviceNumber      uint8          `json:"loopbackAudioDeviceNumber"`
 	LoopbackVideoDeviceNumber      uint8          `json:"loopbackVideoDeviceNumber"`

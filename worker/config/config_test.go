@@ -100,11 +100,19 @@ func TestBad(t *testing.T) {
 		"ports' slots": {map[string]any{"interactivePort": 60106, "capacity": 3}, config.ErrInvalid, []string{"overlap"}},
 		"last port":    {map[string]any{"livelogPortBase": 65500, "capacity": 10}, config.ErrInvalid, []string{"livelogPortBase is too high"}},
 		"tunnel":       {map[string]any{"wstAudience": "x"}, config.ErrInvalid, []string{"wstServerURL"}},
+		"certificate":  {map[string]any{"livelogKey": "x"}, config.ErrInvalid, []string{"livelogCertificate and livelogKey must be set together"}},
+		"tunnel's URL": {map[string]any{"wstAudience": "x", "wstServerURL": "https://u:hidden-value@tunnel.example.com"}, config.ErrInvalid, []string{"wstServerURL must be https://"}},
 		"d2g":          {map[string]any{"d2gConfig": map[string]any{"enableD2G": true}}, config.ErrInvalid, []string{"d2gConfig.enableD2G"}},
 		"audio":        {map[string]any{"loopbackAudioDeviceNumber": 32}, config.ErrInvalid, []string{"at most 31"}},
 		"cpuWeight":    {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"cpuWeight": 10001}}}, config.ErrInvalid, []string{"taskLimits.cpuWeight must be 1 to 10000"}},
 		"limits":       {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"memoryMegabytes": uint64(1) << 40, "processes": uint64(1) << 40}, "cancelPollSecs": uint64(1) << 40}}, config.ErrInvalid, []string{"memoryMegabytes must be at most", "processes must be at most", "cancelPollSecs must be at most"}},
-		"endless":      {map[string]any{"idleTimeoutSecs": uint64(1) << 40}, config.ErrInvalid, []string{"idleTimeoutSecs must be at most"}},
+		"preloaded": {map[string]any{"workerkit": map[string]any{"preloadedCaches": []any{
+			map[string]any{"cacheName": "a", "directory": "caches/a"}, map[string]any{"directory": "/b"}, map[string]any{"cacheName": "a", "directory": "/b/"}}}},
+			config.ErrInvalid, []string{"preloadedCaches[0].directory must be an absolute path", "preloadedCaches[1].cacheName must be set", "preloadedCaches[2].cacheName is that of another one"}},
+		"unknown in preloaded": {map[string]any{"workerkit": map[string]any{"preloadedCaches": []any{map[string]any{"cache": "a"}}}}, config.ErrUnreadable, []string{`"workerkit.preloadedCaches[0].cache"`}},
+		"preloaded types":      {map[string]any{"workerkit": map[string]any{"preloadedCaches": []any{"hidden-value", map[string]any{"cacheName": 1}}}}, config.ErrInvalid, []string{"workerkit.preloadedCaches[0] must be an object", "workerkit.preloadedCaches[1].cacheName must be a string"}},
+		"preloaded, no list":   {map[string]any{"workerkit": map[string]any{"preloadedCaches": "hidden-value"}}, config.ErrInvalid, []string{"workerkit.preloadedCaches must be a list"}},
+		"endless":              {map[string]any{"idleTimeoutSecs": uint64(1) << 40}, config.ErrInvalid, []string{"idleTimeoutSecs must be at most"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, c.changes)

@@ -45,7 +45,16 @@ func (p *problems) decode(object map[string]json.RawMessage, into reflect.Value,
 
 func (p *problems) value(raw json.RawMessage, into reflect.Value, name string) {
 	switch into.Interface().(type) {
-	case D2G, Workerkit, TaskLimits:
+	case []PreloadedCache:
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) == nil {
+			into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
+			for i, item := range items {
+				p.value(item, into.Index(i), fmt.Sprintf("%s[%d]", name, i))
+			}
+			return
+		}
+	case D2G, Workerkit, TaskLimits, PreloadedCache:
 		var inner map[string]json.RawMessage
 		if json.Unmarshal(raw, &inner) == nil {
 			p.decode(inner, into, name+".")
@@ -74,6 +83,8 @@ func expected(field reflect.Value) string {
 		return fmt.Sprintf("a whole number from 0 to %d", uint64(1)<<field.Type().Bits()-1)
 	case reflect.Uint, reflect.Uint64:
 		return "a whole number, not negative"
+	case reflect.Slice:
+		return "a list"
 	default:
 		return "an object"
 	}

@@ -22,7 +22,7 @@ func Formers() []Former {
 	const (
 		root   = "ignored; rootURL names the whole deployment"
 		ends   = "ignored; worker-manager decides when a worker ends"
-		secure = "ignored; the keys of today for live logs over HTTPS are wstAudience and wstServerURL"
+		secure = "ignored; the URL of a live log over HTTPS has the name that livelogCertificate is for, or is that of wstServerURL"
 		ports  = "honoured: livelogExposePort, where readers connect, is the port of GET; livelogPortBase is that of PUT when they follow one another"
 		key    = "honoured: without ed25519SigningKeyLocation a key is made beside it, with the ending .ed25519"
 	)
@@ -33,9 +33,7 @@ func Formers() []Former {
 		{"containerEngine", "ignored; there is no such choice any more", nil},
 		{"deploymentId", ends, nil},
 		{"enableD2G", "honoured; it is d2gConfig.enableD2G today", formers.d2g},
-		{"livelogCertificate", secure, nil},
 		{"livelogGETPort", ports, formers.livelogPorts},
-		{"livelogKey", secure, nil},
 		{"livelogPUTPort", ports, formers.livelogPorts},
 		{"livelogSecret", secure, nil},
 		{"openpgpSigningKeyLocation", key, formers.signingKey},

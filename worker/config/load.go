@@ -76,7 +76,7 @@ func (c *Config) standIn() {
 	}
 }
 
-// merge puts a JSON object over c. Objects are merged key by key. Warnings are of former keys.
+// merge puts a JSON object over c. Objects are merged key by key. Warnings are of former keys and odd values.
 func (c *Config) merge(data []byte) (warnings []string, err error) {
 	top, err := object(data)
 	if err != nil {
@@ -92,6 +92,9 @@ func (c *Config) merge(data []byte) (warnings []string, err error) {
 	}
 	if len(found.wrong) > 0 {
 		return warnings, fmt.Errorf("%w: %s", ErrInvalid, strings.Join(found.wrong, "; "))
+	}
+	if c.MaxMemoryUsagePercent > 100 {
+		warnings = append(warnings, "maxMemoryUsagePercent is over 100: no task will be ended for the memory that it uses; disableOOMProtection says so too")
 	}
 	return warnings, nil
 }

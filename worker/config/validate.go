@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"path/filepath"
 	"strings"
 )
 
@@ -42,8 +43,10 @@ func (c *Config) Validate() error {
 	add(c.LoopbackAudioDeviceNumber > 31, "loopbackAudioDeviceNumber must be at most 31")
 	add(c.D2GConfig.EnableD2G, "d2gConfig.enableD2G cannot be true: this worker runs no docker-worker payloads yet; run them with another worker, or set it to false")
 	add(c.DisableNativePayloads, "disableNativePayloads cannot be true: this worker runs native payloads only")
+	add((c.LivelogCertificate == "") != (c.LivelogKey == ""), "livelogCertificate and livelogKey must be set together")
 	add((c.WSTAudience == "") != (c.WSTServerURL == ""), "wstAudience and wstServerURL must be set together")
-	problems = append(problems, c.ports()...)
+	add(c.WSTServerURL != "" && !isTunnel(c.WSTServerURL), "wstServerURL must be https:// or wss:// (or http://, ws://) and a host, without a user or a query")
+	problems = append(append(problems, c.preloaded()...), c.ports()...)
 	if len(problems) > 0 {
 		return fmt.Errorf("%w: %s", ErrInvalid, strings.Join(problems, "; "))
 	}
@@ -55,12 +58,42 @@ func isRoot(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
+// isTunnel tells whether a text is the URL of a websocktunnel server.
+func isTunnel(text string) bool {
+	if rest, found := strings.CutPrefix(text, "ws"); found {
+		text = "http" + rest
+	}
+	return isRoot(text)
+}
+
 // isName tells whether the queue takes a text as the name of a worker or a group of them.
 func isName(text string) bool {
 	const most = 38
 	return len(text) <= most && !strings.ContainsFunc(text, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
+}
+
+// preloaded checks the directories that become caches.
+func (c *Config) preloaded() (problems []string) {
+	caches, directories := map[string]bool{}, map[string]bool{}
+	for i, one := range c.Workerkit.PreloadedCaches {
+		key, directory := fmt.Sprintf("workerkit.preloadedCaches[%d]", i), filepath.Clean(one.Directory)
+		switch {
+		case one.CacheName == "":
+			problems = append(problems, key+".cacheName must be set")
+		case caches[one.CacheName]:
+			problems = append(problems, key+".cacheName is that of another one")
+		}
+		switch {
+		case !filepath.IsAbs(one.Directory):
+			problems = append(problems, key+".directory must be an absolute path")
+		case directories[directory]:
+			problems = append(problems, key+".directory is that of another one")
+		}
+		caches[one.CacheName], directories[directory] = true, true
+	}
+	return problems
 }
 
 // portsPerSlot is how far apart the public program puts the ports of two slots.

@@ -22,6 +22,8 @@ func Uploaded(ctx context.Context, name string, err error) error {
 		return Failure("artifact %s: %w", name, err)
 	case errors.Is(err, artifact.ErrName):
 		return Malformed("artifact %s: %w", name, err)
+	case errors.Is(err, artifact.ErrSpace):
+		return Unavailable("artifact %s: %w. Have the task remove what it no longer needs, store the artifact with contentEncoding identity, which needs no copy, or use workers with a larger disk", name, err)
 	case errors.Is(err, artifact.ErrUpload), tc.Temporary(err):
 		return Unavailable("artifact %s: %w", name, err)
 	}

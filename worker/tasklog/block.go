@@ -2,6 +2,7 @@ package tasklog
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"slices"
 	"time"
@@ -12,7 +13,7 @@ import (
 // block is a stretch of the log in memory. It is compressed in one part or, when text comes
 // slowly, in several, of which each has the earlier ones as its dictionary. Decompression can
 // begin where a block begins. The fields are protected by Log.mu; only the holder of
-// Log.writing changes used, added and sealed.
+// Log.writing changes used, added, sealed and crc.
 type block struct {
 	buf    []byte // blockSize long, never reallocated
 	start  int64  // place of buf[0] in the log
@@ -21,10 +22,15 @@ type block struct {
 	added  int    // bytes given to the compression
 	parts  int    // parts given to the compression that are not on disk yet
 	sealed bool   // takes no more
+	crc    uint32 // of what was written
 }
 
-// mark says that the compressed form of the log's bytes from start on begins at offset of the spool.
-type mark struct{ start, offset int64 }
+// mark says that the compressed form of the log's bytes from start on begins at offset of the spool,
+// and what the checksum of the block there is.
+type mark struct {
+	start, offset int64
+	crc           uint32
+}
 
 // append adds p as a whole. The caller holds l.writing.
 func (l *Log) append(p []byte) (int, error) {
@@ -34,7 +40,8 @@ func (l *Log) append(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {
 		b := l.open()
-		n := copy(b.buf[b.used:], p) // only this goroutine changes used
+		n := copy(b.buf[b.used:], p)                        // only this goroutine changes used
+		b.crc = crc32.Update(b.crc, crc32.IEEETable, p[:n]) // while it is near
 		l.lineStart = p[n-1] == '\n'
 		l.grow(b, n)
 		written, p = written+n, p[n:]
@@ -158,7 +165,7 @@ func (l *Log) release(b *block) {
 		return
 	}
 	i := slices.Index(l.blocks, b)
-	l.index = append(l.index, mark{start: b.start, offset: b.offset})
+	l.index = append(l.index, mark{start: b.start, offset: b.offset, crc: b.crc})
 	l.blocks = slices.Delete(l.blocks, i, i+1)
 	l.free = append(l.free, b.buf)
 }

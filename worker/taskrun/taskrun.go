@@ -104,6 +104,7 @@ type Runner struct {
 	abandoned chan struct{} // closed when that is no longer waited for
 
 	begun atomic.Bool // Outcome.Started
+	out   Outcome     // of Run, for Clean
 
 	dir   string
 	own   string
@@ -157,9 +158,9 @@ func (r *Runner) Run(ctx context.Context) Outcome {
 	unwatch()
 	stop()
 	keeper.Wait()
-	r.forget(out)
 	r.enter(resolved, nil)
 	out.Started = r.begun.Load()
+	r.out = out
 	return out
 }
 
@@ -268,6 +269,7 @@ func (r *Runner) resolve(ctx context.Context) Outcome {
 // Clean frees everything that the run held and removes its directories. When it returns nothing
 // of the run goes on, unless ctx has ended or a plugin does not obey the end of its context.
 func (r *Runner) Clean(ctx context.Context) {
+	r.forget(r.out) // here, so that the slot's next run need not wait for it
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	select {

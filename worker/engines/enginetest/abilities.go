@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
 )
 
 // abilities are the cases about what an engine may have. What it has not is the business of lacks.
@@ -20,89 +22,23 @@ func abilities() []check {
 	return []check{
 		{"volumes", volumes},
 		{"volumes of many runs", volumesApart},
+		{"volumes come back", volumesComeBack},
+		{"volumes that are given", volumesGiven},
+		{"volumes within volumes", volumesNested},
+		{"volumes where something is", volumesRefused},
 		{"proxies", proxies},
+		{"proxies are one run's", proxiesApart},
 		{"shells", shells},
+		{"the size of a terminal", resizes},
+		{"shells end with all that they started", shellsClose},
 		{"shells end with the commands", shellsEnd},
+		{"groups that there are not", groups},
 	}
 }
 
-// volume is a folder of the worker with a file.
-func volume(t *testing.T) string {
+// proxy asks the builder of a run for a proxy, which says hello.
+func proxy(t *testing.T, builder engines.Builder) (url string) {
 	t.Helper()
-	dir := filepath.Join(open(t), "volume")
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "old"), []byte("kept\n"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// mount asks the builder of a run for volumes.
-func (r *run) mount(t *testing.T, mounts ...engines.Mount) engines.Builder {
-	t.Helper()
-	builder := r.build(t)
-	mounter, ok := builder.(engines.Mounter)
-	if !ok {
-		if err := builder.Discard(t.Context()); err != nil {
-			t.Error(err)
-		}
-		t.Skip("this engine has no volumes")
-	}
-	for _, m := range mounts {
-		if err := mounter.Mount(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return builder
-}
-
-func volumes(t *testing.T, c Case) {
-	source, fixed := volume(t), volume(t)
-	run := c.begin(t,
-		Act{Say: Say{Read: "a/b/old"}, Make: Make{Files: map[string]string{"a/b/new": "made\n"}}},
-		Act{Say: Say{Read: "fixed/old"}}, Act{Make: Make{Files: map[string]string{"fixed/new": "x"}}})
-	sandbox := launch(t, run.mount(t, engines.Mount{Source: source, Target: "a/b"}, engines.Mount{Source: fixed, Target: filepath.Join(run.Dir, "fixed"), ReadOnly: true}))
-	result := wait(t, sandbox)
-	if s := result.Status(); s.ExitCode != failed {
-		t.Errorf("writing to what can only be read: %+v", s)
-	}
-	if got := readFile(t, result, "a/b/new"); got != "made\n" {
-		t.Errorf("through the result: %q", got)
-	}
-	if err := result.Dispose(t.Context()); err != nil {
-		t.Error(err)
-	}
-	for dir, want := range map[string]string{source: "made\n", fixed: ""} {
-		old, oldErr := os.ReadFile(filepath.Join(dir, "old"))
-		text, _ := os.ReadFile(filepath.Join(dir, "new"))
-		if string(old) != "kept\n" || oldErr != nil || string(text) != want {
-			t.Errorf("the volume holds %q (%v) and %q, want %q", old, oldErr, text, want)
-		}
-	}
-	if got := run.output(t); !strings.Contains(got, "kept\nkept\n") {
-		t.Errorf("output %q", got)
-	}
-}
-
-// volumesApart: a volume is seen by its own run alone, and nothing is left when that is discarded.
-func volumesApart(t *testing.T, c Case) {
-	engine, source := c.New(t), volume(t)
-	with := c.newRun(t, engine, c.payload(t, Act{}))
-	without := c.newRun(t, engine, c.payload(t, Act{Say: Say{Read: "v/old"}}))
-	builder := with.mount(t, engines.Mount{Source: source, Target: "v"})
-	if s := wait(t, without.start(t)).Status(); s.Success {
-		t.Error("another run has the volume")
-	}
-	if err := builder.Discard(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if entries, _ := os.ReadDir(filepath.Join(with.Dir, "v")); len(entries) > 0 {
-		t.Errorf("after Discard the volume is mounted: %v", entries)
-	}
-}
-
-func proxies(t *testing.T, c Case) {
-	run := c.begin(t, Act{Say: Say{Get: "$HELLO/a/b"}})
-	builder := run.build(t)
 	proxier, ok := builder.(engines.Proxier)
 	if !ok {
 		if err := builder.Discard(t.Context()); err != nil {
@@ -113,15 +49,46 @@ func proxies(t *testing.T, c Case) {
 	url, err := proxier.Proxy(t.Context(), "hello", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello from %s", r.URL.Path)
 	}))
+	if err == nil {
+		err = builder.Setenv("HELLO", url)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := builder.Setenv("HELLO", url); err != nil {
-		t.Fatal(err)
-	}
+	return url
+}
+
+func proxies(t *testing.T, c Case) {
+	run := c.begin(t, Act{Say: Say{Get: "$HELLO/a/b"}})
+	builder := run.build(t)
+	url := proxy(t, builder)
 	wait(t, launch(t, builder))
 	if got := run.output(t); got != "200 hello from /a/b\n" {
 		t.Errorf("the reply of %s/a/b: %q", url, got)
+	}
+}
+
+// proxiesApart: another run does not reach the proxy, nor anybody when the commands have ended.
+func proxiesApart(t *testing.T, c Case) {
+	if runtime.GOOS != "linux" && !c.Isolated {
+		t.Skip("who makes a connection cannot be known on this system")
+	}
+	engine := c.New(t)
+	run := c.newRun(t, engine, c.payload(t, Act{Pid: "pid", Sleep: time.Hour}))
+	builder := run.build(t)
+	url := proxy(t, builder)
+	sandbox := launch(t, builder)
+	run.pid(t)
+	other := c.newRun(t, engine, c.payload(t, Act{Say: Say{Get: url}}))
+	wait(t, other.start(t))
+	if got := other.output(t); strings.Contains(got, "hello") {
+		t.Errorf("another run got %q", got)
+	}
+	kill(t, sandbox, 0)
+	wait(t, sandbox)
+	if reply, err := http.Get(url); err == nil { //nolint:noctx // a test
+		t.Errorf("after the end: %s", reply.Status)
+		_ = reply.Body.Close()
 	}
 }
 
@@ -166,6 +133,66 @@ func shells(t *testing.T, c Case) {
 		if got := run.output(t); got != "" {
 			t.Errorf("a shell's output is in the log: %q", got)
 		}
+	}
+}
+
+func resizes(t *testing.T, c Case) {
+	run := c.begin(t, Act{Sleep: time.Hour})
+	sandbox := run.start(t)
+	shell := c.shell(t, sandbox, Act{Say: Say{Line: true, Size: true}}, true)
+	if err := shell.Resize(100, 30); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.WriteString(shell, "go\n"); err != nil {
+		t.Error(err)
+	}
+	if text, _ := io.ReadAll(shell); !strings.Contains(string(text), "100x30") {
+		t.Errorf("the terminal is %q", text)
+	}
+	if err := errors.Join(shell.Close(), shell.Resize(1, 1)); err != nil {
+		t.Error(err)
+	}
+	kill(t, sandbox, 0)
+	wait(t, sandbox)
+}
+
+func shellsClose(t *testing.T, c Case) {
+	run := c.begin(t, Act{Pid: "pid", Sleep: time.Hour})
+	sandbox := run.start(t)
+	own := run.pid(t)
+	for _, terminal := range []bool{false, true} {
+		if err := os.Remove(filepath.Join(run.Dir, "pid")); err != nil {
+			t.Fatal(err)
+		}
+		shell := c.shell(t, sandbox, Act{Deaf: true, Leave: &Act{Deaf: true, Pid: "pid", Sleep: time.Hour}, Sleep: time.Hour}, terminal)
+		pid := run.pid(t)
+		for range 2 {
+			if err := shell.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		c.dead(t, "what a shell started", pid)
+		if !c.Alive(own) {
+			t.Error("the commands ended with a shell")
+		}
+	}
+	kill(t, sandbox, 0)
+	wait(t, sandbox)
+}
+
+func groups(t *testing.T, c Case) {
+	builder := c.begin(t, Act{}).build(t)
+	if grouper, ok := builder.(engines.Grouper); ok {
+		err := grouper.Join(t.Context(), []string{"no-such-group"})
+		if task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "no-such-group") {
+			t.Errorf("joined: %v", err)
+		}
+		if err := grouper.Join(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := builder.Discard(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -42,6 +42,8 @@ type Say struct {
 	Env   []string // variables, NAME=value each
 	Where bool     // its working directory
 	Input bool     // what its standard input holds
+	Line  bool     // nothing, but it reads a line of its standard input
+	Size  bool     // the columns and rows of the terminal that controls it
 	Held  string   // whether it has a descriptor of this name
 	Read  string   // the text of a file
 	Get   string   // the reply of a URL, in which $NAME is a variable

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func listen(asked chan<- os.Signal) { signal.Notify(asked, syscall.SIGTERM) }
@@ -54,4 +56,18 @@ func inherit() string {
 	}
 	name, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", ends[0]))
 	return name
+}
+
+// size is that of the terminal that controls this process.
+func size() string {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return err.Error()
+	}
+	defer terminal.Close()
+	size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%dx%d", size.Col, size.Row)
 }

@@ -40,3 +40,6 @@ func pipe(string) error { return errors.New("this system has no pipes in the fil
 const pipes = false
 
 func inherit() string { return "" }
+
+// size is not asked for: there are no terminals yet.
+func size() string { return "" }

@@ -24,7 +24,7 @@ import (
 // lacks has whole runs ask for each ability. Those that the engine has not make the task
 // malformed, with a message that names the engine and what it lacks; the others do no harm.
 func lacks(t *testing.T, c Case) {
-	for _, name := range []string{"volumes", "proxies", "services", "shells"} {
+	for _, name := range []string{"volumes", "proxies", "services", "groups", "promotion", "probes", "shells"} {
 		t.Run(name, func(t *testing.T) {
 			engine := c.New(t)
 			asks := &asker{ability: name}
@@ -108,6 +108,15 @@ func (a *asker) Build(_ context.Context, b engines.Builder) error {
 	case "services":
 		_, ok := b.(engines.Servicer)
 		return a.need(ok, "services")
+	case "groups":
+		_, ok := b.(engines.Grouper)
+		return a.need(ok, "groups")
+	case "promotion":
+		_, ok := b.(engines.Promoter)
+		return a.need(ok, "promotion")
+	case "probes":
+		_, ok := b.(engines.Prober)
+		return a.need(ok, "probes")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,14 @@ func (s Say) perform() error {
 			return err
 		}
 		fmt.Printf("%q\n", text)
+	}
+	if s.Line {
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return err
+		}
+	}
+	if s.Size {
+		fmt.Println(size())
 	}
 	if s.Held != "" {
 		fmt.Println(s.held())

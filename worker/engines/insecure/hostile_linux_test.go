@@ -14,7 +14,9 @@ func TestHostileTasks(t *testing.T) {
 	c := hostile.Case{New: newEngine}
 	trees := proc.NewGrouped(t.Context(), slog.New(slog.DiscardHandler))
 	if trees.Grouped() {
-		c.Limited = func(_ *testing.T, limits proc.Limits) engines.Engine { return New(trees, os.Environ(), limits) }
+		c.Limited = func(_ *testing.T, limits proc.Limits) engines.Engine {
+			return New(Config{Trees: trees, Env: os.Environ(), Limits: limits})
+		}
 	}
 	hostile.Run(t, c)
 }

@@ -17,17 +17,22 @@ import (
 // Name is the engine's name.
 const Name = "insecure"
 
-// Engine is the engine.
-type Engine struct {
-	trees  *proc.Trees
-	limits proc.Limits
-	env    []string // of the worker, without what is not the task's business
+// Config says how an engine works.
+type Config struct {
+	Trees  *proc.Trees
+	Env    []string    // the worker's environment, of which the commands get all but Taskcluster's and the clouds' variables
+	Limits proc.Limits // of each task
+	// ProxyPort is that of the proxy of the run in slot 0; each further slot's is 4 higher. 0 is any.
+	ProxyPort uint16
 }
 
-// New makes the engine. env is the worker's environment, of which the commands get all but
-// Taskcluster's and the clouds' variables; limits are of each task.
-func New(trees *proc.Trees, env []string, limits proc.Limits) *Engine {
-	return &Engine{trees: trees, limits: limits, env: slices.DeleteFunc(slices.Clone(env), private)}
+// Engine is the engine.
+type Engine struct{ config Config }
+
+// New makes the engine.
+func New(c Config) *Engine {
+	c.Env = slices.DeleteFunc(slices.Clone(c.Env), private)
+	return &Engine{c}
 }
 
 // private tells whether a variable of the worker may hold credentials or a way to reach its
@@ -51,5 +56,11 @@ func (*Engine) Payload() payload.Fragment { return commands.Payload() }
 
 // NewBuilder implements engines.Engine.
 func (e *Engine) NewBuilder(_ context.Context, run *task.Run) (engines.Builder, error) {
-	return commands.NewBuilder(run, commands.Config{Engine: Name, Trees: e.trees, Limits: e.limits, Env: e.env})
+	builder, err := commands.NewBuilder(run, commands.Config{
+		Engine: Name, Trees: e.config.Trees, Limits: e.config.Limits, Env: e.config.Env, ProxyPort: e.config.ProxyPort,
+	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what is wrong
+	}
+	return builder, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/accounts"
@@ -38,6 +39,16 @@ func (d *Desktop) environment(account accounts.Account) []string {
 		return nil
 	}
 	return []string{"DISPLAY=:0", "XDG_RUNTIME_DIR=/run/user/" + strconv.FormatUint(uint64(account.UID), 10)}
+}
+
+// Setenv implements engines.Builder. What programs need to reach the session stays as it is.
+func (b *builder) Setenv(name, value string) error {
+	for _, entry := range b.engine.config.Desktop.environment(b.account) {
+		if strings.HasPrefix(entry, name+"=") {
+			return nil
+		}
+	}
+	return b.Builder.Setenv(name, value)
 }
 
 // prepare returns the account of this boot, when its session is there, and names the accounts
@@ -77,6 +88,7 @@ func (d *Desktop) arrived(ctx context.Context, e *Engine) (account accounts.Acco
 	if err != nil || !ok {
 		return account, false, err
 	}
+	e.config.Logger.Info("waiting for the session of the next task's account", slog.String("account", account.Name), slog.Duration("atMost", d.Patience))
 	if err := d.login(ctx, account.Name); err != nil {
 		if ctx.Err() != nil {
 			return account, false, err

@@ -16,7 +16,6 @@ import (
 	"sync"
 
 	"github.com/workerkit/workerkit/internal/accounts"
-	"github.com/workerkit/workerkit/internal/asuser"
 	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/commands"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -32,6 +31,8 @@ type Config struct {
 	Logger *slog.Logger
 	Trees  *proc.Trees
 	Limits proc.Limits // of each task
+	// ProxyPort is that of the proxy of the run in slot 0; each further slot's is 4 higher. 0 is any.
+	ProxyPort uint16
 	// Homes is the folder in which the accounts' home directories are made: that of the tasks'
 	// directories, absolute. Every account must be able to enter it.
 	Homes string
@@ -99,6 +100,9 @@ func (e *Engine) Open(ctx context.Context) error {
 	return nil
 }
 
+// ErrHomes means that tasks' directories would not be safe where the configuration wants them.
+var ErrHomes = errors.New("tasksDir cannot be used")
+
 // guarded is an error where tasks could put away each other's directories, or the worker's.
 func guarded(homes string) error {
 	info, err := os.Stat(homes)
@@ -107,7 +111,7 @@ func guarded(homes string) error {
 	}
 	const everybody = 0o002
 	if mode := info.Mode(); mode.Perm()&everybody != 0 && mode&os.ModeSticky == 0 {
-		return fmt.Errorf("tasksDir: everybody may change %s (mode %#o), and so could one task put another's directory away: chmod it to 755", homes, mode.Perm())
+		return fmt.Errorf("%w: everybody may change %s (mode %#o), and so could one task put another's directory away: chmod it to 755", ErrHomes, homes, mode.Perm())
 	}
 	return nil
 }
@@ -195,18 +199,18 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 }
 
 func (e *Engine) build(ctx context.Context, run *task.Run, account accounts.Account) (engines.Builder, error) {
-	user := asuser.User{UID: account.UID, GID: account.GID, Groups: account.Groups}
-	builder, err := commands.NewBuilder(run, commands.Config{
-		Engine: Name, Trees: e.config.Trees, Limits: e.config.Limits,
+	inner, err := commands.NewBuilder(run, commands.Config{
+		Engine: Name, Trees: e.config.Trees, Limits: e.config.Limits, ProxyPort: e.config.ProxyPort,
 		User: &proc.User{UID: account.UID, GID: account.GID, Groups: account.Groups},
 		Env:  append(environment(account, run.Dir), e.config.Desktop.environment(account)...),
-		As:   func(fn func() error) error { return asuser.Do(user, fn) },
-		Free: func(ctx context.Context) error { return e.free(ctx, account) },
+		Join: func(ctx context.Context, groups []string) ([]uint32, error) { return e.join(ctx, account, groups) },
+		End:  func(ctx context.Context) error { return e.end(ctx, account) },
+		Free: func(ctx context.Context) error { return e.leave(ctx, account) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, e.free(ctx, account))
 	}
-	return builder, nil
+	return &builder{Builder: inner, engine: e, run: run, account: account}, nil
 }
 
 // environment is what a login would give, and nothing of the worker's.
@@ -229,12 +233,23 @@ func moveIn(account accounts.Account, dir string) error {
 	return nil
 }
 
-// free ends what the account still runs, and leaves it to the background to delete the account.
+// free is end and leave.
 func (e *Engine) free(ctx context.Context, account accounts.Account) error {
+	return errors.Join(e.end(ctx, account), e.leave(ctx, account))
+}
+
+// end ends what the account still runs.
+func (e *Engine) end(ctx context.Context, account accounts.Account) error {
 	if e.config.Desktop != nil {
 		return nil // its session lives until the reboot, and the account until the start after it
 	}
-	err := e.accounts.Kill(ctx, account)
-	e.cleaning.Go(func() { e.delete(context.WithoutCancel(ctx), account) })
-	return err
+	return e.accounts.Kill(ctx, account) //nolint:wrapcheck // says what failed
+}
+
+// leave leaves it to the background to delete the account.
+func (e *Engine) leave(ctx context.Context, account accounts.Account) error {
+	if e.config.Desktop == nil {
+		e.cleaning.Go(func() { e.delete(context.WithoutCancel(ctx), account) })
+	}
+	return nil
 }

@@ -1,10 +1,9 @@
-// Package artifacts uploads the files that a task leaves.
+// Package artifacts uploads the files that a task leaves, in the order of the payload.
 package artifacts
 
 import (
 	"context"
-	"path/filepath"
-	"time"
+	"sync"
 
 	"github.com/workerkit/workerkit/internal/artifact"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -12,11 +11,27 @@ import (
 	"github.com/workerkit/workerkit/worker/task"
 )
 
+// compressing is how many files the worker compresses at the same time, each on all cores: one
+// while the other waits for the disk.
+const compressing = 2
+
 // Plugin is the feature.
-type Plugin struct{ uploader *artifact.Uploader }
+type Plugin struct {
+	uploader *artifact.Uploader
+	// compress has a place for each file that is being compressed, whichever task it is of; the
+	// compressors, which hold some memory, are let go when they have not been used for a while.
+	compress    chan struct{}
+	compressors sync.Pool
+}
 
 // New makes the feature with what uploads.
-func New(uploader *artifact.Uploader) *Plugin { return &Plugin{uploader} }
+func New(uploader *artifact.Uploader) *Plugin {
+	return &Plugin{
+		uploader:    uploader,
+		compress:    make(chan struct{}, compressing),
+		compressors: sync.Pool{New: func() any { return new(artifact.Compressor) }},
+	}
+}
 
 var (
 	_ plugins.Plugin  = (*Plugin)(nil)
@@ -42,50 +57,15 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 			return nil, err
 		}
 	}
-	return &hooks{p, run, wanted.Artifacts}, nil
-}
-
-// entry is one item of the payload's artifacts.
-type entry struct {
-	Type            string    `json:"type"` // file or directory
-	Path            string    `json:"path"`
-	Name            string    `json:"name"`
-	Expires         time.Time `json:"expires"`
-	ContentType     string    `json:"contentType"`
-	ContentEncoding string    `json:"contentEncoding"` // identity, gzip or, by extension, empty
-	Optional        bool      `json:"optional"`
-}
-
-// slack is how far an expiry may be out of its bounds, which are rounded on their way here.
-const slack = time.Second
-
-// iso is how times are written in the task's log.
-const iso = "2006-01-02T15:04:05.000Z"
-
-// complete fills in what the payload may leave out.
-func (e *entry) complete(d task.Definition) error {
-	if e.Name == "" {
-		e.Name = filepath.ToSlash(e.Path)
-	}
-	if e.Expires.IsZero() {
-		e.Expires = d.Expires
-	}
-
-	switch {
-	case e.Expires.Before(d.Deadline.Add(-slack)):
-		return task.Malformed("artifact %s: expires %s is before the task's deadline %s", e.Name, e.Expires.UTC().Format(iso), d.Deadline.UTC().Format(iso))
-	case e.Expires.After(d.Expires.Add(slack)):
-		return task.Malformed("artifact %s: expires %s is after the task's own %s", e.Name, e.Expires.UTC().Format(iso), d.Expires.UTC().Format(iso))
-	case e.Expires.After(d.Expires):
-		e.Expires = d.Expires // the queue allows no slack
-	}
-	return nil
+	return &hooks{plugin: p, run: run, entries: wanted.Artifacts, certified: run.Certified()}, nil
 }
 
 type hooks struct {
-	plugin  *Plugin
-	run     *task.Run
-	entries []entry
+	plugin    *Plugin
+	run       *task.Run
+	entries   []entry
+	certified bool // hashes are wanted
+	progress  progress
 }
 
 // Stopped uploads whatever of the wanted files there is, also of a task that failed.

@@ -8,7 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
@@ -26,6 +26,7 @@ type found struct {
 	entry
 	open    func() (engines.File, error)
 	failure *failure
+	err     error // of making it
 }
 
 // failure is why a file cannot be uploaded. Its text is what the task's log says.
@@ -33,7 +34,7 @@ type failure struct{ reason, message string }
 
 func (f *failure) Error() string { return f.reason + ": " + f.message }
 
-// find lists the artifacts, sorted by name.
+// find lists the artifacts in the order of the payload, the files of a directory by name.
 func (h *hooks) find(ctx context.Context, result engines.Result) ([]found, error) {
 	var all []found
 	for _, e := range h.entries {
@@ -43,33 +44,37 @@ func (h *hooks) find(ctx context.Context, result engines.Result) ([]found, error
 		}
 		all = append(all, some...)
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return strings.Compare(a.Name, b.Name) })
 	return h.distinct(all)
 }
 
-// distinct leaves one artifact of each name in all, which is sorted by name. A file may be listed
-// by itself and with its folder; where it is wanted once it is not optional.
+// distinct leaves one artifact of each name, the first. A file may be listed by itself and with its
+// folder; where it is wanted once it is not optional.
 func (h *hooks) distinct(all []found) ([]found, error) {
-	var kept []found
+	kept := all[:0]
+	at := map[string]int{}
 	for _, f := range all {
-		if len(kept) == 0 || kept[len(kept)-1].Name != f.Name {
+		i, again := at[f.Name]
+		if !again {
+			at[f.Name] = len(kept)
 			kept = append(kept, f)
 			continue
 		}
-		last := &kept[len(kept)-1]
-		if h.uploaded(last.entry) != h.uploaded(f.entry) {
-			return nil, task.Malformed("artifact %s: two entries that differ make it, with the paths %s and %s", f.Name, last.Path, f.Path)
+		if first := kept[i]; h.uploaded(first.entry) != h.uploaded(f.entry) {
+			return nil, task.Malformed("artifact %s: two entries that differ make it, with the paths %s and %s", f.Name, first.Path, f.Path)
 		}
-		last.Optional = last.Optional && f.Optional
+		kept[i].Optional = kept[i].Optional && f.Optional
 	}
 	return kept, nil
 }
 
-// uploaded is what of an entry decides what is uploaded.
-func (h *hooks) uploaded(e entry) entry {
-	e.Optional, e.Expires = false, e.Expires.UTC()
-	e.Path = filepath.Clean(h.where(e))
-	return e
+// made is what of an entry decides what is uploaded.
+type made struct {
+	kind, path, contentType, encoding string
+	expires                           time.Time
+}
+
+func (h *hooks) uploaded(e entry) made {
+	return made{e.Type, filepath.Clean(h.where(e)), e.ContentType, e.ContentEncoding, e.Expires.UTC()}
 }
 
 // expand lists the artifacts of one entry.
@@ -80,8 +85,11 @@ func (h *hooks) expand(ctx context.Context, result engines.Result, e entry) ([]f
 	}
 	var all []found
 	err := result.WalkDir(ctx, e.Path, func(rel string, open func() (engines.File, error)) error {
+		if !e.wants(rel) {
+			return nil
+		}
 		file := e
-		file.Type = "file"
+		file.Type, file.Include, file.Exclude = "file", nil, nil
 		file.Path = filepath.Join(e.Path, filepath.FromSlash(rel))
 		file.Name = path.Join(e.Name, rel)
 		all = append(all, found{entry: file, open: open})
@@ -92,6 +100,8 @@ func (h *hooks) expand(ctx context.Context, result engines.Result, e entry) ([]f
 		return nil, context.Cause(ctx)
 	case err != nil:
 		all = append(all, found{entry: e, failure: h.explain(e, err)})
+	case len(all) == 0 && len(e.Include) > 0 && !e.Optional:
+		h.run.Log.Warn("Artifact %s: no file of the directory %s is included", e.Name, e.Path)
 	}
 	return all, nil
 }
@@ -119,17 +129,14 @@ func (h *hooks) explain(e entry, err error) *failure {
 	}
 }
 
-// permitted leaves out what would overwrite a log.
+// permitted leaves out what would overwrite the artifacts of other features.
 func (h *hooks) permitted(all []found) []found {
-	names := h.run.LogNames()
-	reserved := map[string]bool{
-		names.Live:    h.run.Feature("liveLog", true),
-		names.Backing: h.run.Feature("backingLog", true),
-	}
+	reserved := h.run.Reserved()
 	return slices.DeleteFunc(all, func(f found) bool {
-		if reserved[f.Name] {
-			h.run.Log.Warn("Artifact %s is not uploaded: the task's log has that name", f.Name)
+		use, taken := reserved[f.Name]
+		if taken {
+			h.run.Log.Warn("Artifact %s is not uploaded: that name is reserved for %s", f.Name, use)
 		}
-		return reserved[f.Name]
+		return taken
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"mime"
 	"path"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/artifact"
 )
 
 // contentType is what the payload says, else goes by the name's extension.
@@ -24,17 +26,21 @@ func contentType(e entry) string {
 	}
 }
 
-// zipped tells whether a file is stored compressed: as the payload says, else unless its
+// encoding is how a file is stored, empty for as it is: as the payload says, else with gzip unless its
 // extension says that it is compressed already.
-func zipped(e entry) bool {
-	if e.ContentEncoding != "" {
-		return e.ContentEncoding == "gzip"
+func encoding(e entry) string {
+	switch e.ContentEncoding {
+	case "":
+	case "identity":
+		return ""
+	default:
+		return e.ContentEncoding
 	}
 	switch strings.TrimPrefix(path.Ext(strings.ReplaceAll(e.Path, `\`, "/")), ".") {
 	case "7z", "aab", "apk", "br", "bz2", "deb", "dmg", "flv", "gif", "gz", "jar", "jpeg", "jpg", "lz", "lz4", "mz",
 		"npz", "pkg", "png", "swf", "sz", "tbz", "tgz", "wasm", "webp", "whl", "woff", "woff2", "xpi", "xz", "zip", "zst", "zz":
-		return false
+		return ""
 	default:
-		return true
+		return artifact.Gzip
 	}
 }

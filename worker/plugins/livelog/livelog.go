@@ -4,6 +4,16 @@
 // artifact leads there while the task runs; afterwards it is replaced by a link to the
 // complete log. Nothing about the live log delays or fails a task: what goes wrong is in the
 // worker's log.
+//
+// A viewer gets the log from its beginning and follows it, as from the public worker, or a part:
+//
+//	?tail=N             the last N lines, and what follows
+//	?follow=false       only what there is now; also with tail
+//	Range: bytes=a-     what there is now from byte a on; bytes=-n the last n bytes, bytes=a-b a part
+//	Range: bytes=a-9007199254740991   from byte a on, and what follows (RFC 8673)
+//
+// The text goes out compressed to those who accept gzip, but for ranges, which are of the text itself.
+// Each part costs what it is long, wherever in the log it is.
 package livelog
 
 import (
@@ -29,7 +39,7 @@ type Plugin struct {
 }
 
 // New makes the feature. It listens from the first run that asks for it on.
-func New(c Config) *Plugin { return &Plugin{c, &server{exposer: c.Exposer}} }
+func New(c Config) *Plugin { return &Plugin{c, newServer(c.Exposer)} }
 
 // Close stops listening. It is safe to repeat.
 func (p *Plugin) Close() error { return p.server.close() }
@@ -56,7 +66,7 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 	if !run.Feature("liveLog", true) {
 		return nil, nil
 	}
-	return &hooks{plugin: p, run: run, published: make(chan struct{})}, nil
+	return &hooks{plugin: p, run: run, reached: make(chan struct{}), published: make(chan struct{})}, nil
 }
 
 // expires says when the reference ends: somewhat after the task, as the service that makes it

@@ -87,13 +87,17 @@ func url(t *testing.T, run *plugintest.Run) string {
 	return ""
 }
 
-func get(t *testing.T, url string) *http.Response {
+// get asks for a log, with headers in pairs.
+func get(t *testing.T, url string, headers ...string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	reply, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +287,9 @@ func TestStuckViewerIsCutOffAndSeesIt(t *testing.T) {
 	if _, err := run.Log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Close(t.Context()); err != nil { // returns though the viewer takes nothing
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := h.Close(ctx); err != nil { // returns though the viewer takes nothing
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, reply.Body); err == nil {

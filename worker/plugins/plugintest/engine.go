@@ -11,7 +11,7 @@ import (
 	"github.com/workerkit/workerkit/worker/task"
 )
 
-// engine is one without commands. It has every ability of a builder, and none of a sandbox.
+// engine is one without commands. It has every ability there is.
 type engine struct {
 	// at is told of each stage, "engine.Start" for example, and may fail it.
 	at func(ctx context.Context, stage string) error

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
@@ -85,7 +87,17 @@ func (s *Store) Names() map[string]Stored {
 
 // Text is the data, decompressed if it came compressed.
 func (s Stored) Text() (string, error) {
-	if s.Header.Get("Content-Encoding") != "gzip" {
+	switch s.Header.Get("Content-Encoding") {
+	case "gzip":
+	case "zstd":
+		z, err := zstd.NewReader(bytes.NewReader(s.Data))
+		if err != nil {
+			return "", err
+		}
+		defer z.Close()
+		text, err := io.ReadAll(z)
+		return string(text), err
+	default:
 		return string(s.Data), nil
 	}
 	z, err := gzip.NewReader(bytes.NewReader(s.Data))

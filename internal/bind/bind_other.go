@@ -1,0 +1,16 @@
+//go:build !linux
+
+package bind
+
+import (
+	"context"
+	"os"
+)
+
+func mount(context.Context, string, *os.File, string, Options) (Mount, error) {
+	return Mount{}, ErrUnsupported
+}
+
+func (Mount) unmount() (bool, error) { return false, nil }
+
+func clearBelow(string) error { return nil }

@@ -1,0 +1,114 @@
+package mounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/workerkit/workerkit/internal/bind"
+	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/internal/rmtree"
+	"github.com/workerkit/workerkit/worker/engines"
+)
+
+// show mounts what can only be read.
+func (s *Set) show(ctx context.Context, m engines.Mount, p *place, info fs.FileInfo) error {
+	after := func(context.Context) error {
+		if m.Given {
+			return rmtree.Remove(m.Source) //nolint:wrapcheck // says what failed
+		}
+		return nil
+	}
+	o := bind.Options{ReadOnly: true}
+	if s.User != nil {
+		o = s.seen(o, ownerOf(info))
+	}
+	err := s.mount(ctx, m, p, o, after)
+	if errors.Is(err, bind.ErrNoMap) {
+		s.Logger.Warn("a task may not be able to read all of a mount, which belongs to another user", "source", m.Source, "error", err)
+		err = s.mount(ctx, m, p, bind.Options{ReadOnly: true}, after)
+	}
+	if errors.Is(err, bind.ErrUnsupported) {
+		return fmt.Errorf("a mount that can only be read: %w (%w)", engines.ErrNotSupported, err)
+	}
+	return err
+}
+
+// bind mounts a cache, whose files the task's user sees as its own, and which stays where it is. It belongs
+// to the user of the first task that had it: files of that user are on disk for good. What the worker
+// itself has filled becomes the user's first.
+func (s *Set) bind(ctx context.Context, m engines.Mount, p *place, info fs.FileInfo) error {
+	if err := closed(filepath.Dir(m.Source)); err != nil {
+		return err
+	}
+	stored := ownerOf(info)
+	if stored.uid == uint32(os.Geteuid()) { //nolint:gosec // not negative here
+		if err := own(ctx, m.Source, *s.User, everybody); err != nil {
+			return err
+		}
+		stored = owner{s.User.UID, s.User.GID}
+	}
+	after := func(ctx context.Context) error { return s.settle(ctx, m.Source, stored) }
+	err := s.mount(ctx, m, p, s.seen(bind.Options{}, stored), after)
+	if errors.Is(err, bind.ErrNoMap) || errors.Is(err, bind.ErrUnsupported) {
+		s.Logger.Warn("the files of a cache have to be given to the task's user one by one", "cache", m.Source, "error", err)
+		if err := own(ctx, m.Source, *s.User, func(o owner) bool { return o.uid == stored.uid }); err != nil {
+			return err
+		}
+		stored = owner{s.User.UID, s.User.GID}
+		err = s.mount(ctx, m, p, bind.Options{}, after)
+	}
+	if errors.Is(err, bind.ErrUnsupported) {
+		return s.lend(ctx, m, p, info)
+	}
+	return err
+}
+
+// settle gives what commands that ran as the worker's own user left to the user whose the rest is.
+func (s *Set) settle(ctx context.Context, source string, stored owner) error {
+	if !s.promoted {
+		return nil
+	}
+	workers := uint32(os.Geteuid()) //nolint:gosec // not negative here
+	return own(ctx, source, proc.User{UID: stored.uid, GID: stored.gid}, func(o owner) bool { return o.uid == workers })
+}
+
+// seen has the stored owner seen as the task's user. The worker's own user is itself, for commands that
+// run as it, and so are the further groups of the user.
+func (s *Set) seen(o bind.Options, stored owner) bind.Options {
+	if stored.uid == s.User.UID && stored.gid == s.User.GID {
+		return o
+	}
+	o.Users = pairs(stored.uid, s.User.UID, 0)
+	o.Groups = pairs(stored.gid, s.User.GID, append([]uint32{0}, s.User.Groups...)...)
+	return o
+}
+
+// pairs has stored seen as seen, and those of the others that are neither as themselves.
+func pairs(stored, seen uint32, others ...uint32) []bind.Pair {
+	all := []bind.Pair{{Stored: stored, Seen: seen}}
+	known := map[uint32]bool{stored: true, seen: true}
+	for _, id := range others {
+		if !known[id] {
+			all = append(all, bind.Pair{Stored: id, Seen: id})
+		}
+		known[id] = true
+	}
+	return all
+}
+
+// closed is an error where tasks could put a cache away.
+func closed(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("the folder of caches: %w", err)
+	}
+	const others = 0o022
+	if mode := info.Mode(); mode.Perm()&others != 0 || ownerOf(info).uid != uint32(os.Geteuid()) { //nolint:gosec // not negative here
+		return fmt.Errorf("cachesDir: others may change %s (mode %#o), and so could a task put another's cache away: it must be the worker's own, with mode 700", dir, mode.Perm())
+	}
+	return nil
+}

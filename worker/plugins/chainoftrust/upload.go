@@ -1,0 +1,63 @@
+package chainoftrust
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/workerkit/workerkit/internal/artifact"
+	"github.com/workerkit/workerkit/internal/cot"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// plainText is the content type of the log and of the certificate.
+const plainText = "text/plain; charset=utf-8"
+
+// content is data that can be read from its beginning more than once.
+type content struct {
+	size int64
+	open func() (io.ReadCloser, error)
+}
+
+func memory(data []byte) content {
+	return content{int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+// certifyLog uploads the log so far and returns its hash. It may be larger than memory.
+func (h *hooks) certifyLog(ctx context.Context) (string, error) {
+	size := h.run.Log.Size()
+	return h.upload(ctx, cot.LogName, plainText, content{size, func() (io.ReadCloser, error) {
+		reader := h.run.Log.NewReader(ctx, 0)
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(reader, size), reader}, nil
+	}})
+}
+
+// upload makes an artifact, compressed where the service takes that, and returns the hash of the
+// content in hex.
+func (h *hooks) upload(ctx context.Context, name, contentType string, c content) (string, error) {
+	u := h.config.Uploader
+	d := artifact.Data{Name: name, ContentType: contentType, Expires: h.run.Definition.Expires, Size: c.size, Length: c.size, Open: c.open}
+	if u.Objects != nil {
+		hash, err := u.UploadHashed(ctx, h.run.Queue, h.run.Logger, d)
+		return hash, task.Uploaded(ctx, name, err)
+	}
+	source, err := c.open()
+	if err != nil {
+		return "", err
+	}
+	defer source.Close()
+	spool, err := new(artifact.Compressor).Compress(ctx, artifact.Wanted{Dir: h.run.Own, Encoding: artifact.Gzip, SHA256: true}, source)
+	if err != nil {
+		return "", task.Uploaded(ctx, name, err)
+	}
+	defer func() {
+		if err := spool.Remove(); err != nil {
+			h.run.Logger.WarnContext(ctx, "chainoftrust: cannot remove a spool", "error", err)
+		}
+	}()
+	d.Encoding, d.Length, d.Open = artifact.Gzip, spool.Length(), spool.Open
+	return spool.SHA256(), task.Uploaded(ctx, name, u.Upload(ctx, h.run.Queue, h.run.Logger, d))
+}
