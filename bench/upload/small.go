@@ -65,7 +65,7 @@ func small(ctx context.Context, s *measure.Stand, o options) error {
 func smallTask(ctx context.Context, s *measure.Stand, n int) (time.Duration, error) {
 	ctx, done := context.WithTimeoutCause(ctx, taskTime, errors.New("the task was not completed"))
 	defer done()
-	script := fmt.Sprintf("mkdir out && head -c %d /dev/urandom | split -b %d -a 5 - out/f", n*smallSize, smallSize)
+	script := fmt.Sprintf("mkdir out && head -c %d /dev/urandom | split -b %d -a 5 - out/f && sync -f out", n*smallSize, smallSize)
 	payload, err := json.Marshal(map[string]any{
 		"command": [][]string{{"/bin/sh", "-c", script}}, "maxRunTime": 3600, "features": map[string]bool{"backingLog": false, "liveLog": false},
 		"artifacts": []any{map[string]any{"type": "directory", "path": "out", "name": "public/out"}},

@@ -25,7 +25,7 @@ func (p *program) header() string {
 		own["headlessTasks"] = true
 	}
 	about := map[string]any{
-		"config": own, "engine": p.engine.Name(), "go-arch": runtime.GOARCH, "go-os": runtime.GOOS, "go-version": runtime.Version(),
+		"config": own, "engine": p.engineName(), "go-arch": runtime.GOARCH, "go-os": runtime.GOOS, "go-version": runtime.Version(),
 		"release": "https://github.com/workerkit/workerkit/releases/tag/v" + version.String(), "version": version.String(),
 	}
 	if revision := version.Revision(); revision != "" {
@@ -98,8 +98,8 @@ func (p *program) introduce() {
 	if err != nil {
 		p.logger.Warn("the configuration cannot be shown", "error", err)
 	}
-	p.logger.Info("starting", "version", versionText(p.engine.Name()), "config", string(text))
-	if p.engine.Name() == insecure.Name {
+	p.logger.Info("starting", "version", versionText(p.engineName()), "config", string(text))
+	if p.engineName() == insecure.Name {
 		p.logger.Info("the engine insecure runs tasks as this worker's own user: they can read all that it can")
 	}
 }

@@ -30,9 +30,7 @@ func (p parts) mounts() *mounts.Plugin {
 	}
 	return mounts.New(mounts.Config{
 		Disabled: !c.EnableMounts,
-		Files: filecache.Config{
-			Dir: c.DownloadsDir, State: downloadsFile, Fetcher: fetch.New(p.client, p.http, retry.API()), Logger: p.logger, Now: time.Now,
-		},
+		Files:    p.downloads(),
 		Caches: dircache.Config{
 			Dir: c.CachesDir, State: cachesFile, Adopted: preloadedFile, Preloaded: preloaded, Keep: int(c.Capacity), Logger: p.logger, Now: time.Now,
 		},
@@ -43,6 +41,13 @@ func (p parts) mounts() *mounts.Plugin {
 		Logger: p.logger, Now: time.Now,
 	})
 }
+
+// downloads are what was fetched for tasks.
+func (p parts) downloads() filecache.Config {
+	return filecache.Config{Dir: p.config.DownloadsDir, State: downloadsFile, Fetcher: p.fetcher(), Logger: p.logger, Now: time.Now}
+}
+
+func (p parts) fetcher() *fetch.Fetcher { return fetch.New(p.client, p.http, retry.API()) }
 
 // openMounts opens what earlier tasks have left for mounts, until the returned function is called.
 func (p *program) openMounts(list []plugins.Plugin) (shut func(), err error) {

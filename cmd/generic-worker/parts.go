@@ -15,6 +15,7 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/container"
 	"github.com/workerkit/workerkit/worker/engines/insecure"
 	"github.com/workerkit/workerkit/worker/engines/mock"
 	"github.com/workerkit/workerkit/worker/engines/multiuser"
@@ -22,6 +23,7 @@ import (
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/artifacts"
 	"github.com/workerkit/workerkit/worker/plugins/backinglog"
+	"github.com/workerkit/workerkit/worker/plugins/chainoftrust"
 	"github.com/workerkit/workerkit/worker/plugins/environment"
 	"github.com/workerkit/workerkit/worker/plugins/exitstatus"
 	"github.com/workerkit/workerkit/worker/plugins/livelog"
@@ -43,9 +45,12 @@ type parts struct {
 	certificate *tls.Certificate // of ports that are exposed; nil is none
 }
 
-// engine makes the engine that the configuration names.
+// engine makes the engine that the configuration names; that of containers, which is not alone in its
+// kind, is made later and nil here.
 func (p parts) engine() (engines.Engine, error) {
 	switch name := p.config.Workerkit.Engine; name {
+	case container.Name:
+		return nil, nil
 	case "", insecure.Name:
 		return insecure.New(insecure.Config{Trees: p.trees, Env: os.Environ(), Limits: p.limits(), ProxyPort: p.config.TaskclusterProxyPort}), nil
 	case multiuser.Name:
@@ -53,7 +58,7 @@ func (p parts) engine() (engines.Engine, error) {
 	case mock.Name:
 		return mock.New(), nil
 	default:
-		return nil, fmt.Errorf("%w: workerkit.engine: there is no engine %q; there are %s, %s and %s", config.ErrInvalid, name, insecure.Name, multiuser.Name, mock.Name)
+		return nil, fmt.Errorf("%w: workerkit.engine: there is no engine %q; there are %s, %s, %s and %s", config.ErrInvalid, name, insecure.Name, multiuser.Name, container.Name, mock.Name)
 	}
 }
 
@@ -102,7 +107,7 @@ func (p parts) schema() (*payload.Schema, error) {
 
 // idle is an engine that is only asked for its payload.
 func (p parts) idle() engines.Engine {
-	if p.isolates() {
+	if p.config.Workerkit.Engine == multiuser.Name {
 		return multiuser.New(multiuser.Config{Logger: p.logger})
 	}
 	return insecure.New(insecure.Config{})
@@ -116,7 +121,14 @@ func (p parts) merge(engine engines.Engine, list []plugins.Plugin) (*payload.Sch
 		"not offered":             p.absent(),
 	}
 	for _, plugin := range list {
+		if _, isTrust := plugin.(*chainoftrust.Plugin); isTrust && !isolates(p.config) {
+			continue // it is for containers
+		}
 		fragments["plugin "+plugin.Name()] = plugin.Payload()
+	}
+	if !p.config.D2GConfig.EnableD2G {
+		fragments["no containers"] = payload.Fragment{Refused: map[string]string{"image": fmt.Sprintf(
+			"payloads of docker-worker, which have an image, are not run by workers of the pool %s: have the task run by another pool, or ask its operator to set d2gConfig.enableD2G in the worker's configuration, and to have Docker or Podman on its machines", p.config.TaskQueueID())}}
 	}
 	return payload.Merge(fragments)
 }
@@ -125,7 +137,7 @@ func (p parts) merge(engine engines.Engine, list []plugins.Plugin) (*payload.Sch
 // have. Payloads that name it without asking for it are valid.
 func (p parts) absent() payload.Fragment {
 	f := payload.Fragment{Features: map[string]payload.Feature{}}
-	if !p.isolates() {
+	if !isolates(p.config) {
 		for _, name := range []string{"chainOfTrust", "runTaskAsCurrentUser"} {
 			f.Features[name] = payload.Feature{Absent: true, Description: "This needs the engine multiuser; with another one only false is accepted."}
 		}

@@ -32,6 +32,7 @@ type property struct {
 	Required             []string
 	Properties           map[string]property
 	Items                *property
+	OneOf                []property
 	AdditionalProperties json.RawMessage
 }
 
@@ -39,6 +40,8 @@ type property struct {
 func (p property) kind() string {
 	text := p.Type
 	switch {
+	case p.OneOf != nil: // forms of the same type, which the page of the features has
+		return p.OneOf[0].kind()
 	case p.Enum != nil:
 		values := make([]string, len(p.Enum))
 		for i, v := range p.Enum {
@@ -49,7 +52,7 @@ func (p property) kind() string {
 		text = "empty list"
 	case p.Type == "array":
 		text = "list of " + p.Items.kind()
-		if p.MinItems != nil {
+		if p.MinItems != nil && *p.MinItems > 0 {
 			text = "non-empty " + text
 		}
 	case p.Type == "object" && p.Properties == nil:
@@ -117,7 +120,7 @@ func TestPayloadPage(t *testing.T) {
 
 What a task may ask of [generic-worker](generic-worker.md#payload), made from the schema that
 ` + "`generic-worker-multiuser show-payload-schema`" + ` prints on Linux, macOS and FreeBSD. Any other property makes the
-payload malformed.
+payload malformed. [Features](features.md) has what they do, and the forms of mounts.
 
 <!-- made by go test ./cmd/generic-worker -run PayloadPage -update -->
 

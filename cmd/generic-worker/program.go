@@ -71,7 +71,7 @@ func (p *program) run() (int, error) {
 			p.logger.Warn("a feature did not end cleanly", "error", err)
 		}
 	}()
-	schema, err := made.merge(p.engine, list)
+	kinds, err := made.native(p.engine, list)
 	if err != nil {
 		return exitInternal, err
 	}
@@ -94,12 +94,14 @@ func (p *program) run() (int, error) {
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() {
-		if err := schema.Warm(); err != nil {
-			p.logger.Error("the payload schema", "error", err)
+		for _, kind := range kinds {
+			if err := kind.Schema.Warm(); err != nil {
+				p.logger.Error("the payload schema", "error", err)
+			}
 		}
 	})
 	return p.work(made, count, taskrun.Deps{
-		Client: p.client, Engine: p.engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
+		Client: p.client, Kinds: kinds, Plugins: list, Logger: p.logger, Now: time.Now,
 		TasksDir: tasksDir, Header: p.header(), Grace: time.Duration(c.Workerkit.KillGraceSecs) * time.Second, CleanUp: c.CleanUpTaskDirs,
 		StuckAfter: time.Duration(c.Workerkit.StuckAfterSecs) * time.Second,
 		Started:    func(id string, run int64) { p.metrics.event("taskStart", time.Now(), id, run) },
@@ -118,6 +120,11 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 		return exitUnreadable, err
 	}
 	defer closeMounts()
+	closeContainers, code, err := p.openContainers(made, &runs)
+	if err != nil {
+		return code, err
+	}
+	defer closeContainers()
 	stopWatch := p.watch(&runs)
 	defer stopWatch()
 	loop := p.loop(runs, count)
@@ -130,7 +137,7 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 	p.quit = quit
 	stop := p.listen()
 	defer stop()
-	shut, code, err := p.open(opening)
+	shut, code, err := p.open(opening, runs.Kinds)
 	if shut == nil {
 		return code, err
 	}

@@ -92,9 +92,14 @@ func (p *program) obey(m protocol.Message) {
 	}
 }
 
+// engineName is the name of the engine of native payloads, or that of containers where there are none.
 func (p *program) engineName() string {
-	if p.engine == nil {
+	switch {
+	case p.engine != nil:
+		return p.engine.Name()
+	case p.config != nil:
+		return p.config.Workerkit.Engine
+	default:
 		return ""
 	}
-	return p.engine.Name()
 }

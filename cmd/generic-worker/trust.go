@@ -17,14 +17,16 @@ import (
 	"github.com/workerkit/workerkit/worker/plugins/osgroups"
 )
 
-// isolates tells whether tasks have a user of their own, without which nothing of the worker's
-// would be out of their reach.
-func (p parts) isolates() bool { return p.config.Workerkit.Engine == config.EngineMultiuser }
+// isolates tells whether all tasks have a user or a container of their own, without which nothing of the
+// worker's would be out of their reach.
+func isolates(c *config.Config) bool {
+	return c.Workerkit.Engine == config.EngineMultiuser || c.Workerkit.Engine == config.EngineContainer
+}
 
 // signingKey reads the key that certificates are signed with; nil where there are none.
 func (p *program) signingKey() (ed25519.PrivateKey, error) {
 	c := p.config
-	if c.Workerkit.Engine != config.EngineMultiuser || !c.EnableChainOfTrust {
+	if !isolates(c) || !c.EnableChainOfTrust {
 		return nil, nil
 	}
 	key, note, err := cot.ReadKey(c.Ed25519SigningKeyLocation)
@@ -44,7 +46,7 @@ func (p parts) groups() plugins.Plugin {
 
 // currentUser is the feature that runs tasks as the worker's user; nil where they have no other.
 func (p parts) currentUser() plugins.Plugin {
-	if !p.isolates() {
+	if p.config.Workerkit.Engine != config.EngineMultiuser {
 		return nil
 	}
 	return currentuser.New(currentuser.Config{
@@ -62,10 +64,11 @@ func (p parts) loopback() plugins.Plugin {
 	})
 }
 
-// trust is the feature that certifies tasks; nil where they could read the worker's key.
+// trust is the feature that certifies tasks; nil where they could read the worker's key. It refuses
+// those in containers where the others could.
 func (p parts) trust(uploader *artifact.Uploader) plugins.Plugin {
 	c := p.config
-	if !p.isolates() {
+	if !isolates(c) && !c.D2GConfig.EnableD2G {
 		return nil
 	}
 	key, err := filepath.Abs(c.Ed25519SigningKeyLocation)
@@ -73,7 +76,7 @@ func (p parts) trust(uploader *artifact.Uploader) plugins.Plugin {
 		key = c.Ed25519SigningKeyLocation
 	}
 	return chainoftrust.New(chainoftrust.Config{
-		Disabled: !c.EnableChainOfTrust, Key: p.key, KeyFile: key, Uploader: uploader,
+		Disabled: !c.EnableChainOfTrust || !isolates(c), Key: p.key, KeyFile: key, Uploader: uploader,
 		WorkerGroup: c.WorkerGroup, WorkerID: c.WorkerID,
 		Environment: cot.Environment{
 			PublicIPAddress: address(c.PublicIP), PrivateIPAddress: address(c.PrivateIP),

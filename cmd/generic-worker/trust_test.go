@@ -69,7 +69,7 @@ func certify(t *testing.T) (dir, public string) {
 		t.Fatalf("claims %v, %v", claims, err)
 	}
 	r := taskrun.New(taskrun.Deps{
-		Client: client, Engine: engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
+		Client: client, Kinds: taskrun.Native(engine, schema), Plugins: list, Logger: p.logger, Now: time.Now,
 		TasksDir: t.TempDir(), Header: "header", CleanUp: true, Started: func(string, int64) {},
 	}, claims[0], 0)
 	out := r.Run(t.Context())

@@ -24,7 +24,7 @@ func newDemoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Boot machines and run some tasks on them, all on this computer",
-		Long: "Start the services, boot a machine with start-worker and run five tasks on it; then let\n" +
+		Long: "Start the services, boot a machine with start-worker and run seven tasks on it; then let\n" +
 			"worker-manager boot a spot machine on each emulated cloud and take it away in the middle of a\n" +
 			"task. Show logs, artifacts and results, and stop everything. Fails when a result is not what\n" +
 			"it should be.",

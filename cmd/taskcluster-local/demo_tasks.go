@@ -18,6 +18,7 @@ type demoTask struct {
 	name, about string
 	queue       string // "" for the static machine's
 	payload     map[string]any
+	scopes      []string
 	want        string            // the runs' results: "exception/intermittent-task, completed"
 	log         string            // must be in the log
 	files       map[string]string // artifacts and their text
@@ -42,6 +43,22 @@ func demoTasks() []demoTask {
 			files: map[string]string{
 				"public/note.txt": "hello, you\n", "public/site/index.html": "<h1>hi</h1>\n", "public/site/img/a.txt": "dot\n",
 			},
+		},
+		{
+			name:    "cache",
+			about:   "a file from the payload, and a cache in which it leaves something for the next task",
+			payload: cached("cp greeting.txt cache/kept.txt"),
+			scopes:  []string{"generic-worker:cache:demo"},
+			want:    "completed",
+			log:     "[mounts] No existing writable directory cache 'demo'",
+		},
+		{
+			name:    "cache again",
+			about:   "the next task finds it",
+			payload: cached("cat cache/kept.txt"),
+			scopes:  []string{"generic-worker:cache:demo"},
+			want:    "completed",
+			log:     "\nhello from the payload\n",
 		},
 		{
 			name:    "failing",
@@ -78,6 +95,17 @@ func demoTasks() []demoTask {
 	}
 }
 
+// cached is a payload that mounts a file and a writable cache.
+func cached(line string) map[string]any {
+	return map[string]any{
+		"command": script(line), "maxRunTime": 30,
+		"mounts": []map[string]any{
+			{"file": "greeting.txt", "content": map[string]string{"raw": "hello from the payload\n"}},
+			{"directory": "cache", "cacheName": "demo"},
+		},
+	}
+}
+
 // script is a payload's command that runs each line with the shell.
 func script(lines ...string) [][]string {
 	var commands [][]string
@@ -93,7 +121,11 @@ func (d demoTask) definition(now time.Time) (tasks.Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demo: encode %s: %w", d.name, err)
 	}
-	definition := tasks.Definition{"payload": payload}
+	scopes, err := json.Marshal(append([]string{}, d.scopes...))
+	if err != nil {
+		return nil, fmt.Errorf("demo: encode %s: %w", d.name, err)
+	}
+	definition := tasks.Definition{"payload": payload, "scopes": scopes}
 	return definition, definition.Fill(tasks.Defaults{Queue: cmp.Or(d.queue, ownPool), Name: d.name, Now: now})
 }
 

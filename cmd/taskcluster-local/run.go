@@ -153,7 +153,8 @@ func bootMachine(ctx context.Context, s *session.Session, pool string) (*session
 		return nil, err
 	}
 	id := "machine-" + strings.ToLower(slugid.Nice()[:6]) // new at each start, so that a data folder can be used again
-	return s.Boot(ctx, session.Spec{Pool: pool, Group: "local", ID: id})
+	own := map[string]any{"workerkit": map[string]any{"engine": "insecure", "resourceCharts": true}}
+	return s.Boot(ctx, session.Spec{Pool: pool, Group: "local", ID: id, Config: own})
 }
 
 // watch returns a context that ends when the machine does: no task will run any more.

@@ -96,7 +96,7 @@ func (p program) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	client := tc.New(p.rootURL, http, retry.API())
 	runs := taskrun.Deps{
-		Client: client, Engine: engine, Plugins: list, Schema: schema, Logger: p.logger, Now: time.Now,
+		Client: client, Kinds: taskrun.Native(engine, schema), Plugins: list, Logger: p.logger, Now: time.Now,
 		TasksDir: dir, Header: "hello-worker", CleanUp: true, Started: func(string, int64) {},
 	}
 	w := worker.New(worker.Deps{

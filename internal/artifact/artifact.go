@@ -42,8 +42,7 @@ type Data struct {
 	// Encoding is Gzip, Zstd or empty. The object service takes only data that is not encoded.
 	Encoding string
 	Length   int64 // what Open gives, in bytes
-	// Open opens the data from its beginning. It is called once for each attempt. What is a file of this
-	// machine (*os.File) is sent by the kernel, unless it has to be hashed or encrypted.
+	// Open opens the data from its beginning. It is called once for each attempt.
 	Open func() (io.ReadCloser, error)
 }
 

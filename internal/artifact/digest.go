@@ -4,24 +4,47 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
-// hashBlock is how much is hashed at a time: enough that starting it costs nothing.
-const hashBlock = 256 << 10
+const (
+	// hashBlock is how much is hashed at a time.
+	hashBlock = 128 << 10
+	// hashAhead is how many blocks the slowest hash may be behind, and bounds the memory.
+	hashAhead = 8
+)
 
-// digest hashes what is written to it, each hash on a goroutine of its own and one block behind. It
-// may be used from any goroutine; close waits for those that it started.
+// digest hashes what is written to it, each hash on a goroutine of its own. It may be used from any
+// goroutine; close waits for those that it started. What is shorter than a block starts none.
 type digest struct {
 	mu     sync.Mutex
-	hashes []hash.Hash
+	lanes  []lane
 	n      int64
-	block  []byte // being filled
-	spare  []byte // being hashed while busy
+	block  *block      // being filled; nil: none
+	free   chan *block // that all hashes are done with
+	made   int         // blocks
 	busy   sync.WaitGroup
 	closed bool
 }
 
-func newDigest(hashes ...hash.Hash) *digest { return &digest{hashes: hashes} }
+// lane is one hash. Its queue is nil until it is started, and has space for all blocks.
+type lane struct {
+	hash  hash.Hash
+	queue chan *block
+}
+
+type block struct {
+	data []byte
+	left atomic.Int32 // hashes that are not done with it
+}
+
+func newDigest(hashes ...hash.Hash) *digest {
+	d := &digest{free: make(chan *block, hashAhead)}
+	for _, h := range hashes {
+		d.lanes = append(d.lanes, lane{hash: h})
+	}
+	return d
+}
 
 // write takes p, unless the digest has been closed.
 func (d *digest) write(p []byte) {
@@ -32,21 +55,52 @@ func (d *digest) write(p []byte) {
 	}
 	d.n += int64(len(p))
 	for len(p) > 0 {
-		n := min(len(p), hashBlock-len(d.block))
-		d.block = append(d.block, p[:n]...)
-		if p = p[n:]; len(d.block) == hashBlock {
+		if d.block == nil {
+			d.block = d.take()
+		}
+		n := min(len(p), hashBlock-len(d.block.data))
+		d.block.data = append(d.block.data, p[:n]...)
+		if p = p[n:]; len(d.block.data) == hashBlock {
 			d.flush()
 		}
 	}
 }
 
-// flush begins to hash the block, when the one before is done.
+// take returns an empty block.
+func (d *digest) take() *block {
+	if d.made < hashAhead {
+		select {
+		case b := <-d.free:
+			return b
+		default:
+			d.made++
+			return new(block)
+		}
+	}
+	return <-d.free
+}
+
+// flush has the block hashed.
 func (d *digest) flush() {
-	d.busy.Wait()
-	block := d.block
-	d.block, d.spare = d.spare[:0], block
-	for _, h := range d.hashes {
-		d.busy.Go(func() { h.Write(block) })
+	d.block.left.Store(int32(len(d.lanes))) //nolint:gosec // two at most
+	for i := range d.lanes {
+		l := &d.lanes[i]
+		if l.queue == nil {
+			l.queue = make(chan *block, hashAhead)
+			d.busy.Go(func() { l.run(d.free) })
+		}
+		l.queue <- d.block
+	}
+	d.block = nil
+}
+
+func (l *lane) run(free chan<- *block) {
+	for b := range l.queue {
+		l.hash.Write(b.data)
+		if b.left.Add(-1) == 0 {
+			b.data = b.data[:0]
+			free <- b
+		}
 	}
 }
 
@@ -58,17 +112,26 @@ func (d *digest) close() {
 		return
 	}
 	d.closed = true
-	d.flush()
+	for _, l := range d.lanes {
+		if l.queue != nil {
+			close(l.queue)
+		}
+	}
 	d.busy.Wait()
-	d.block, d.spare = nil, nil
+	if d.block != nil {
+		for _, l := range d.lanes {
+			l.hash.Write(d.block.data)
+		}
+	}
+	d.block = nil
 }
 
 // sums closes the digest and returns the hashes.
 func (d *digest) sums() [][]byte {
 	d.close()
 	var all [][]byte
-	for _, h := range d.hashes {
-		all = append(all, h.Sum(nil))
+	for _, l := range d.lanes {
+		all = append(all, l.hash.Sum(nil))
 	}
 	return all
 }

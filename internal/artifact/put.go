@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/retry"
@@ -81,35 +80,7 @@ func open(d Data) (io.ReadCloser, error) {
 		_ = body.Close()
 		return nil, err
 	}
-	if f, ok := body.(sendable); ok {
-		return window{f, d.Length}, nil
-	}
 	return cut{io.LimitReader(body, d.Length), body}, nil
-}
-
-// sendable is a file that the kernel can send: net/http asks it for its descriptor.
-type sendable interface {
-	io.ReadSeekCloser
-	syscall.Conn
-}
-
-// window is the beginning of a file. net/http sends no more than the length that it was told, then
-// looks whether there is more.
-type window struct {
-	sendable
-	length int64
-}
-
-// Read implements io.Reader.
-func (w window) Read(p []byte) (int, error) {
-	at, err := w.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0, err
-	}
-	if at >= w.length {
-		return 0, io.EOF
-	}
-	return w.sendable.Read(p[:min(int64(len(p)), w.length-at)])
 }
 
 // cut is the beginning of what Closer closes.

@@ -18,15 +18,18 @@ var (
 	ErrNoMap = errors.New("the files cannot be shown as another user's here")
 )
 
-// Pair is a user or group as files have it on disk, and as which they are seen.
+// Pair is a user or group as files have it on disk, and as which they are seen. What is stored as that
+// one is seen as the former, and all others are themselves: whoever uses the mount can write to it.
 type Pair struct{ Stored, Seen uint32 }
+
+// changes tells whether anybody is seen as somebody else.
+func (p Pair) changes() bool { return p.Stored != p.Seen }
 
 // Options say what a mount is like. No program with the set-user-ID bit and no device works in it.
 type Options struct {
 	ReadOnly bool
-	// Users and Groups are seen as others; who is not in the lists is nobody there. Both empty shows
-	// them as they are.
-	Users, Groups []Pair
+	// User and Group are seen as others; the zero values show all as they are.
+	User, Group Pair
 }
 
 // Mount is what was mounted. It stays when this process ends.
@@ -42,9 +45,13 @@ func New(ctx context.Context, source string, dir *os.File, name string, o Option
 }
 
 // Unmount takes the mount away, wherever it has been moved with the directory it is in. One that is gone
-// is no error. Where somebody still uses what is in it, it goes out of sight and they keep it; busy
-// says so.
+// is no error. Where somebody uses what is in it, and goes on for a moment, it goes out of sight and they
+// keep it; busy says so.
 func (m Mount) Unmount() (busy bool, err error) { return m.unmount() }
 
 // Clear takes away all that is mounted below the folder dir.
 func Clear(dir string) error { return clearBelow(dir) }
+
+// Hide takes away all mounts of the folder dir, wherever they are: what a worker that was killed has left.
+// It stays where it is itself.
+func Hide(dir string) error { return hide(dir) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ func mount(ctx context.Context, source string, dir *os.File, name string, o Opti
 	if err := restrict(tree, o); err != nil {
 		return Mount{}, failure("restrict the mount of "+source, err)
 	}
-	if len(o.Users)+len(o.Groups) > 0 {
+	if o.User.changes() || o.Group.changes() {
 		if err := show(ctx, tree, o); err != nil {
 			return Mount{}, fmt.Errorf("bind: show %s as another user's: %w", source, err)
 		}
@@ -40,7 +41,7 @@ func restrict(tree int, o Options) error {
 
 // show has the files seen as those of others.
 func show(ctx context.Context, tree int, o Options) error {
-	namespace, err := userNamespace(ctx, o.Users, o.Groups)
+	namespace, err := userNamespace(ctx, o.User, o.Group)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -92,13 +93,27 @@ func (m Mount) unmount() (busy bool, err error) {
 		if e.id != m.id || e.device != m.device {
 			continue
 		}
-		err := unix.Unmount(e.point, unix.UMOUNT_NOFOLLOW)
+		err := release(e.point)
 		if errors.Is(err, unix.EBUSY) {
 			return true, detach(e.point)
 		}
 		return false, failed(e.point, err)
 	}
 	return false, nil
+}
+
+// release unmounts what nobody uses. The system may close the files of processes that were killed a little
+// later than it says that they are gone.
+func release(point string) error {
+	const tries = 10
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	err := unix.Unmount(point, unix.UMOUNT_NOFOLLOW)
+	for tried := 1; tried < tries && errors.Is(err, unix.EBUSY); tried++ {
+		<-pause.C
+		err = unix.Unmount(point, unix.UMOUNT_NOFOLLOW)
+	}
+	return err
 }
 
 // detach takes what is mounted at point out of sight; it ends when nobody uses it.

@@ -54,7 +54,7 @@ func TestShownAsAnothers(t *testing.T) {
 		return
 	}
 	dir, at := source(t, 4001)
-	m, err := New(t.Context(), dir, at, "m", Options{Users: []Pair{{4001, 4002}, {0, 0}}, Groups: []Pair{{4001, 4002}, {0, 0}}})
+	m, err := New(t.Context(), dir, at, "m", Options{User: Pair{4001, 4002}, Group: Pair{4001, 4002}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +69,13 @@ func TestShownAsAnothers(t *testing.T) {
 	if got := uid(t, filepath.Join(dir, "new")); got != 4001 {
 		t.Errorf("what was given to the task's user is user %d's on disk", got)
 	}
-	if err := os.Lchown(fresh, 4003, 4003); err == nil {
-		t.Error("a file was given to a user that is not in the list")
+	for seen, stored := range map[int]uint32{4003: 4003, 4001: 4002, 0: 0} {
+		if err := os.Lchown(fresh, seen, seen); err != nil {
+			t.Error(err)
+		}
+		if got := uid(t, filepath.Join(dir, "new")); got != stored || uid(t, fresh) != uint32(seen) {
+			t.Errorf("what was given to user %d is user %d's on disk and seen as user %d's", seen, got, uid(t, fresh))
+		}
 	}
 	if busy, err := m.Unmount(); busy || err != nil {
 		t.Errorf("busy %v, %v", busy, err)
@@ -136,7 +141,7 @@ func TestRemovalDoesNotReachThroughAMount(t *testing.T) {
 		return
 	}
 	dir, at := source(t, 4001)
-	if _, err := New(t.Context(), dir, at, "m", Options{Users: []Pair{{4001, 4002}}, Groups: []Pair{{4001, 4002}}}); err != nil {
+	if _, err := New(t.Context(), dir, at, "m", Options{User: Pair{4001, 4002}, Group: Pair{4001, 4002}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := rmtree.Remove(at.Name()); !errors.Is(err, rmtree.ErrMount) {
@@ -170,7 +175,7 @@ func TestRefused(t *testing.T) {
 		return
 	}
 	dir, at := source(t, 0)
-	map1 := Options{Users: []Pair{{1, 2}}, Groups: []Pair{{1, 2}}}
+	map1 := Options{User: Pair{1, 2}, Group: Pair{1, 2}}
 	if _, err := New(t.Context(), "/proc", at, "m", map1); !errors.Is(err, ErrNoMap) {
 		t.Errorf("a file system without it: %v", err)
 	}
@@ -197,9 +202,85 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// What shows a folder is found wherever it is, and nothing else is taken away.
+func TestHide(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	dir, at := source(t, 0)
+	other, there := source(t, 0)
+	place := func(at *os.File, name, from string) string {
+		t.Helper()
+		path := filepath.Join(at.Name(), name)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(t.Context(), from, at, name, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(path, "file")
+	}
+	gone := []string{place(at, "m", dir), place(there, "second", dir)}
+	kept := []string{place(there, "m", other), filepath.Join(dir, "file"), filepath.Join(other, "file")}
+	if err := Hide(dir); err != nil {
+		t.Error(err)
+	}
+	for _, path := range gone {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is mounted still", path)
+		}
+	}
+	for _, path := range kept {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Hide(filepath.Join(dir, "nothing")); err != nil {
+		t.Errorf("a folder that there is not: %v", err)
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	all := []entry{{1, "8:1", "/", "/"}, {2, "8:2", "/", "/srv"}, {3, "8:1", "/a", "/srv/b"}, {4, "8:3", "/sub", "/srv/b"}}
+	for path, want := range map[string]string{"/": "8:1 /", "/x": "8:1 /x", "/srv": "8:2 /", "/srvx": "8:1 /srvx", "/srv/x": "8:2 /x", "/srv/b/c": "8:3 /sub/c"} {
+		if device, root := origin(all, path); device+" "+root != want {
+			t.Errorf("%s is at %s %s, want %s", path, device, root, want)
+		}
+	}
+}
+
+// Two change places, and everybody else is still somebody.
+func TestMapping(t *testing.T) {
+	for _, p := range []Pair{{0, 0}, {0, 1}, {1, 0}, {0, 5}, {4001, 4002}, {4002, 4000}, {1<<32 - 2, 7}} {
+		seen := func(id int) int {
+			for _, m := range mapping(p) {
+				if id >= m.ContainerID && id < m.ContainerID+m.Size {
+					return m.HostID + id - m.ContainerID
+				}
+			}
+			return -1
+		}
+		for _, id := range []int{0, 1, 2, 5, 4000, 4001, 4002, 4003, 1<<32 - 2} {
+			want := id
+			switch uint32(id) {
+			case p.Stored:
+				want = int(p.Seen)
+			case p.Seen:
+				want = int(p.Stored)
+			}
+			if got := seen(id); got != want {
+				t.Errorf("%v: %d is seen as %d, want %d", p, id, got, want)
+			}
+		}
+		if seen(1<<32-1) != -1 {
+			t.Errorf("%v: what is no id is one", p)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	got := parse("36 35 98:0 /a /mnt/a\\040b rw - ext4 /dev/x rw\nno line\n37 35 98:1 / /c rw shared:2 - tmpfs t rw\n")
-	if len(got) != 2 || got[0] != (entry{36, "98:0", "/mnt/a b"}) || got[1] != (entry{37, "98:1", "/c"}) {
+	if len(got) != 2 || got[0] != (entry{36, "98:0", "/a", "/mnt/a b"}) || got[1] != (entry{37, "98:1", "/", "/c"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -221,7 +302,7 @@ func BenchmarkMount(b *testing.B) {
 	var most time.Duration
 	for b.Loop() {
 		begin := time.Now()
-		m, err := New(b.Context(), dir, place, "m", Options{Users: []Pair{{0, 4002}}, Groups: []Pair{{0, 4002}}})
+		m, err := New(b.Context(), dir, place, "m", Options{User: Pair{0, 4002}, Group: Pair{0, 4002}})
 		if err == nil {
 			_, err = m.Unmount()
 		}

@@ -19,6 +19,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/workerkit/workerkit/internal/bind"
 )
 
 // Config is what a pool works with. All of it is needed but Preloaded.
@@ -83,7 +85,8 @@ func (p *Pool) Close() error {
 
 // ownDir makes a folder that only this user can look into.
 func ownDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	const above = 0o755                                                                                 // tasks' own folders may be there too
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), above), os.MkdirAll(dir, 0o700)); err != nil { //nolint:gosec // see above
 		return err
 	}
 	info, err := os.Stat(dir)
@@ -104,6 +107,9 @@ func (p *Pool) repair() error {
 			p.config.Logger.Warn("dircache: a cache is not in the folder of caches; it is forgotten", "cache", e.Key, "location", e.Location)
 		case e.InUse:
 			p.config.Logger.Warn("dircache: a cache was in use when the worker ended; it is deleted", "cache", e.Key, "location", e.Location)
+			if err := bind.Hide(e.Location); err != nil {
+				p.config.Logger.Warn("dircache: a task's mount of a cache is left", "error", err)
+			}
 			problems = append(problems, p.trash.discard(e.Location))
 		case !isDir(e.Location):
 			p.config.Logger.Warn("dircache: a cache is no longer there; it is forgotten", "cache", e.Key, "location", e.Location)

@@ -350,6 +350,9 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 	if c := s.take(p, "a"); content(c) != "text" {
 		t.Error("it is lost")
 	}
+	if c := s.take(p, "b"); !c.New {
+		t.Error("what nobody has filled is not new")
+	}
 }
 
 func TestAFolderThatCannotBeMade(t *testing.T) {
@@ -372,6 +375,12 @@ func TestAFolderThatOthersCanRead(t *testing.T) {
 	s.open()
 	if info, err := os.Stat(s.config.Dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	above := filepath.Join(s.dir, "above")
+	s.config.Dir = filepath.Join(above, "caches")
+	s.open()
+	if info, err := os.Stat(above); err != nil || info.Mode().Perm()&0o011 == 0 {
+		t.Errorf("the folder above, where those of tasks may be: %v, %v", info.Mode(), err)
 	}
 }
 

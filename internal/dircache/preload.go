@@ -83,6 +83,7 @@ func (p *Pool) move(one Preloaded) error {
 		p.forget(e)
 		return errors.Join(err, p.save())
 	}
+	claim(e.Location)
 	p.config.Logger.Info("dircache: adopted a preloaded cache", "cache", one.Name, "directory", one.Dir)
 	return nil
 }
@@ -106,17 +107,27 @@ func (p *Pool) copyAll(ctx context.Context, all, adopted []Preloaded) {
 	}
 }
 
+// copy has the cache in use meanwhile: a request to purge it is kept in mind, and half of it is of no use after
+// a new start.
 func (p *Pool) copy(ctx context.Context, one Preloaded) error {
 	e, err := p.newPreloaded(one)
 	if err != nil {
 		return err
 	}
-	if err := copyTree(ctx, e.Location, one.Dir); err != nil {
-		return errors.Join(err, p.trash.discard(e.Location))
+	e.InUse = true
+	p.mu.Lock()
+	p.entries[one.Name] = append(p.entries[one.Name], e)
+	err = p.save()
+	p.mu.Unlock()
+	if err == nil {
+		err = copyTree(ctx, e.Location, one.Dir)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.entries[one.Name] = append(p.entries[one.Name], e)
+	if err != nil || e.doomed {
+		return errors.Join(err, p.remove(e), p.save())
+	}
+	e.InUse = false
 	return p.save()
 }
 

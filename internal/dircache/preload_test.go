@@ -123,6 +123,9 @@ func TestPreloadedElsewhere(t *testing.T) {
 	if c.New || content(c) != "preloaded" {
 		t.Errorf("the first task got %q", content(c))
 	}
+	if e := s.state()["a"]; len(e) != 1 || !e[0].InUse || e[0].Hits != 1 {
+		t.Errorf("noted as %+v", e)
+	}
 	info, err := os.Stat(filepath.Join(c.Dir, "sub", "program"))
 	if err != nil || info.Mode().Perm() != 0o755 || info.ModTime().Year() != 2029 {
 		t.Errorf("a file: %v, %v", info, err)

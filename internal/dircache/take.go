@@ -2,6 +2,7 @@ package dircache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,6 +48,9 @@ func (p *Pool) Take(ctx context.Context, name string) (*Cache, error) {
 	}
 	if err != nil {
 		e.InUse = false
+		if isNew { // nobody has filled it
+			err = errors.Join(err, p.remove(e))
+		}
 		return nil, fmt.Errorf("dircache: %w", err)
 	}
 	return &Cache{Name: name, Dir: dir, New: isNew, pool: p, entry: e}, nil

@@ -53,10 +53,18 @@ func (c Content) Key() string {
 	case c.URL != "":
 		return "urlcontent:" + c.URL
 	case c.Base64 != "":
-		return "Base64 content: " + c.Base64
+		return keyBase64 + c.Base64
 	default:
-		return "Raw content: " + c.Raw
+		return keyRaw + c.Raw
 	}
+}
+
+// How the keys of inline contents begin.
+const keyBase64, keyRaw = "Base64 content: ", "Raw content: "
+
+// InlineKey tells whether a key is of a content that is in a payload itself.
+func InlineKey(key string) bool {
+	return strings.HasPrefix(key, keyBase64) || strings.HasPrefix(key, keyRaw)
 }
 
 // String says where the content comes from, without anything that may be secret.

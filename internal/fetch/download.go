@@ -111,6 +111,7 @@ func (d *Download) end(r Result, err error) {
 	d.wake()
 	d.mu.Unlock()
 	if closed := d.release(); closed != nil && err == nil {
+		_ = os.Remove(d.path)
 		d.mu.Lock()
 		d.err = d.content.wrap(closed)
 		d.mu.Unlock()

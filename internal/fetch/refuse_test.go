@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -125,6 +126,68 @@ func TestMetadata(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "may not have the worker look") {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// wrapped is a client's transport of another kind.
+type wrapped struct{ http.RoundTripper }
+
+// TestMetadataByAnyClient: the client that the caller has does not matter.
+func TestMetadataByAnyClient(t *testing.T) {
+	client := &http.Client{Transport: wrapped{http.DefaultTransport}}
+	f := fetch.New(tc.New("http://localhost", client, quick()), client, quick())
+	_, _, err := get(t, f, fetch.Content{URL: "http://169.254.169.254/x"}, &lines{})
+	if err == nil || !strings.Contains(err.Error(), "may not have the worker look") {
+		t.Error(err)
+	}
+}
+
+// TestProxy: what a proxy is asked for is looked at as well, since it is the proxy that connects.
+func TestProxy(t *testing.T) {
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request, _ int) { _, _ = io.WriteString(w, r.URL.String()) })
+	at, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(at), DisableKeepAlives: true}}
+	f := fetch.New(tc.New(proxy.URL, client, quick()), client, quick())
+	for address, refused := range map[string]bool{
+		"http://192.0.2.1/f":                     false,
+		"http://name.invalid/f":                  false, // whatever the proxy takes it for
+		"http://0xyz.invalid/f":                  false,
+		"http://169.254.169.254/x":               true,
+		"http://169.254.169.254./x":              true,
+		"http://[::ffff:169.254.169.254]:8080/x": true,
+		"http://2852039166/x":                    true,
+		"http://0xa9fea9fe/x":                    true,
+		"http://169.254.0xa9fe/x":                true,
+	} {
+		got, _, err := get(t, f, fetch.Content{URL: address}, &lines{})
+		if refused && (err == nil || !strings.Contains(err.Error(), "may not have the worker look")) || !refused && string(got) != address {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+}
+
+// TestSignedURLThatRedirects: the server that it leads to is not told the signature.
+func TestSignedURLThatRedirects(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if n == 0 {
+			http.Redirect(w, r, "/there", http.StatusFound)
+		}
+	})
+	if _, _, err := get(t, s.fetcher(), fetch.Content{URL: s.URL + "/?token=s3cret"}, &lines{}); err != nil {
+		t.Fatal(err)
+	}
+	if last := s.requests()[1]; last.Referer() != "" {
+		t.Errorf("it was told %q", last.Referer())
+	}
+}
+
+func TestRedirectsWithoutEnd(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, "/", http.StatusFound) })
+	if _, _, err := get(t, s.fetcher(), fetch.Content{URL: s.URL}, &lines{}); err == nil || !strings.Contains(err.Error(), "redirect without end") {
+		t.Error(err)
 	}
 }
 

@@ -39,6 +39,52 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestShortParts: a server that gives less than the rest it is asked for is asked again; one that
+// gives nothing is not asked for ever.
+func TestShortParts(t *testing.T) {
+	data := random(500_000)
+	for most, requests := range map[int]int{150_000: 4, 0: 5} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			var from int
+			if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err != nil {
+				part(w, r, data, `"v1"`, 100_000)
+			}
+			to := min(from+most, len(data))
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, len(data)))
+			w.Header().Set("Content-Length", fmt.Sprint(to-from))
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(data[from:to])
+		})
+		got, _, err := get(t, s.fetcher(), fetch.Content{URL: s.URL}, &lines{})
+		if (err == nil) != (most > 0) || err == nil && !bytes.Equal(got, data) || len(s.requests()) != requests {
+			t.Errorf("%d: %d bytes after %d requests, %v", most, len(got), len(s.requests()), err)
+		}
+	}
+}
+
+// TestLengthThatIsKnownLate: the first reply did not say it, and the last one is cut.
+func TestLengthThatIsKnownLate(t *testing.T) {
+	data := random(400_000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		w.Header().Set("ETag", `"v1"`)
+		switch n {
+		case 0:
+			_, _ = w.Write(data[:200_000])
+			_ = http.NewResponseController(w).Flush()
+			cut()
+		case 1: // and its connection ends as if that were all
+			w.Header().Set("Content-Range", "bytes 200000-399999/400000")
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(data[200_000:300_000])
+		default:
+			part(w, r, data, `"v1"`, 1<<30)
+		}
+	})
+	if got, _, err := get(t, s.fetcher(), fetch.Content{URL: s.URL}, &lines{}); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 // TestTinyParts: a server that cuts every connection soon is waited for, and what it sent stays.
 func TestTinyParts(t *testing.T) {
 	data := random(10_000)

@@ -69,12 +69,24 @@ func (t *transfer) Read(p []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		if err == io.EOF || t.came == t.total { //nolint:errorlint // a Reader's end is the very value
+		if err = t.end(err); err == io.EOF { //nolint:errorlint // a Reader's end is the very value
 			return 0, io.EOF
 		}
 		t.close()
 		t.as.log("%s", fmt.Sprintf("The download of %s was interrupted after %d bytes: %v", t.content, t.came, withoutURL(err)))
 	}
+}
+
+// end is io.EOF when an error of the body is only that nothing is missing. A server may well give less
+// than the rest that it was asked for.
+func (t *transfer) end(err error) error {
+	switch {
+	case t.came == t.total:
+		return io.EOF
+	case err == io.EOF && t.total >= 0: //nolint:errorlint // a Reader's end is the very value
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // open implements source.
@@ -149,7 +161,10 @@ func (t *transfer) prime() error {
 	n, err := fill(t.body, head)
 	t.came += int64(n)
 	t.head = append(t.head, head[:n]...)
-	if err == nil || err == io.EOF || t.came == t.total { //nolint:errorlint // a Reader's end is the very value
+	if err == nil {
+		return nil
+	}
+	if err = t.end(err); err == io.EOF { //nolint:errorlint // a Reader's end is the very value
 		return nil
 	}
 	t.close()
@@ -240,14 +255,21 @@ func (t *transfer) follows(reply *http.Response) bool {
 	if err != nil || first != t.came || t.validator == "" {
 		return false
 	}
-	if n, err := strconv.ParseInt(total, 10, 64); err == nil && t.total >= 0 && n != t.total {
+	whole, err := strconv.ParseInt(total, 10, 64)
+	if err == nil && t.total >= 0 && whole != t.total {
 		return false
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, t.encoding) {
 		return false
 	}
 	tag := reply.Header.Get("ETag")
-	return tag == "" || !strings.HasPrefix(t.validator, `"`) || tag == t.validator
+	if tag != "" && strings.HasPrefix(t.validator, `"`) && tag != t.validator {
+		return false
+	}
+	if err == nil {
+		t.total = whole // which the first reply may not have said
+	}
+	return true
 }
 
 // validator is what tells later that the content is still the same: only strong ones do for a

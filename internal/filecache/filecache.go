@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/fetch"
+	"github.com/workerkit/workerkit/internal/tc"
 )
 
 // Config is what a Cache is made of.
@@ -85,47 +87,40 @@ func Open(c Config) (*Cache, error) {
 // Get begins to download a content, or joins the download that others wait for. It returns when it
 // has begun, that is, when it is known where it comes from, or at once when the file is here.
 // An artifact that is not public and was fetched on behalf of another task is given only to those
-// who may get it from the queue. What Get returns has to be released.
+// who may get it from the queue. An inline content is not kept: every payload brings it along. What
+// Get returns has to be released.
 func (c *Cache) Get(ctx context.Context, content fetch.Content, as fetch.Access) (*File, error) {
 	content, err := c.Fetcher.Resolve(ctx, content, as)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{cache: c, content: content, key: content.Key(), want: content.SHA256, as: as}
-	if content.Inline() {
-		// The reference keeps base64 as it is, under the same key: the hash tells such a file.
-		if f.want, err = sum(content); err != nil {
+	for {
+		f := &File{cache: c, content: content, key: content.Key(), want: content.SHA256, as: as}
+		again, err := c.get(ctx, f)
+		if err == nil {
+			return f, nil
+		}
+		f.Release()
+		if !again {
 			return nil, err
 		}
 	}
-	first, err := c.admit(f) //nolint:contextcheck // a download outlives the one who asks first
-	if err != nil {
-		return nil, err
-	}
-	if !first && restricted(content) {
-		err = c.Fetcher.Allowed(ctx, content, as)
-	}
-	if err == nil {
-		err = f.begun(ctx)
-	}
-	if err != nil {
-		f.Release()
-		return nil, err
-	}
-	return f, nil
 }
 
-// sum is the hash of an inline content, which must be what the payload says.
-func sum(content fetch.Content) (string, error) {
-	data, err := content.Bytes()
+// get gives f what is known when Get returns. After an error that is only somebody else's, it may be
+// done again.
+func (c *Cache) get(ctx context.Context, f *File) (again bool, err error) {
+	first, err := c.admit(f) //nolint:contextcheck // a download outlives the one who asks first
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	got := fetch.Sum(data)
-	if content.SHA256 != "" {
-		err = fetch.Verify(content, got, content.SHA256)
+	if !first && restricted(f.content) {
+		if err := c.Fetcher.Allowed(ctx, f.content, f.as); err != nil {
+			return false, err
+		}
 	}
-	return got, err
+	err = f.begun(ctx)
+	return !first && tc.Status(err) == http.StatusForbidden, err // asked with another one's credentials
 }
 
 // restricted tells whether not everybody may have a content.
@@ -153,7 +148,6 @@ func (c *Cache) admit(f *File) (first bool, err error) {
 	if old != nil && old.sha256 != "" && c.untouched(old) {
 		c.use(f, old, true)
 		old.hits++
-		c.changed()
 		return false, nil
 	}
 	c.begin(f, old)

@@ -181,16 +181,18 @@ func (f *flight) land(key string, e *entry, err error) {
 		if f.old == nil {
 			e.created = c.Now()
 		}
-		if current {
+		switch {
+		case current && f.content.Inline():
+			e.dropped = true // it goes with the last one who uses it
+		case current:
 			c.entries[key] = e
-		} else if c.entries[key] != e {
+		case c.entries[key] != e:
 			e.dropped = true // all have left, and a younger flight may be on its way
 			c.remove(e)
 		}
-		for _, m := range f.members {
+		for _, m := range f.members { // whose release has the state written
 			c.use(m, e, f.old != nil)
 		}
-		c.changed()
 	}
 	close(f.ended)
 }

@@ -167,6 +167,30 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestInUse: a file that is in use is not waited for until it is on disk, which would take it from
+// those who unpack it; it is listed when it is released, or when the cache is closed.
+func TestInUse(t *testing.T) {
+	m := newMachine(t)
+	listed := func(path string) bool {
+		data, err := os.ReadFile(filepath.Join(m.dir, "file-caches.json"))
+		return err == nil && strings.Contains(string(data), path)
+	}
+	first, second := m.begin(m.put("/first", "1")), m.begin(m.put("/second", "2"))
+	m.wait(first, "1")
+	m.wait(second, "2")
+	m.get(m.put("/other", "3"), "3")
+	eventually(t, func() bool { return listed("/other") })
+	if listed("/first") || listed("/second") {
+		t.Error("a file is listed that is in use")
+	}
+	first.Release()
+	eventually(t, func() bool { return listed("/first") })
+	m.close()
+	if !listed("/second") {
+		t.Error("a file is lost that was in use at the end")
+	}
+}
+
 // TestCollect removes the least recently used first, and nothing that is in use.
 func TestCollect(t *testing.T) {
 	m := newMachine(t)

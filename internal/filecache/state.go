@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/fetch"
 	"github.com/workerkit/workerkit/internal/private"
 )
 
@@ -38,6 +39,9 @@ func (c *Cache) load() map[string]*entry {
 	entries := map[string]*entry{}
 	hashes := c.read(c.hashes())
 	for key, text := range c.read(c.State) {
+		if fetch.InlineKey(key) { // only the reference keeps it
+			continue
+		}
 		var s saved
 		if err := json.Unmarshal(text, &s); err != nil {
 			c.Logger.Warn("an entry of the file cache cannot be read", "error", err)
@@ -90,11 +94,19 @@ func (c *Cache) read(path string) map[string]json.RawMessage {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.Logger.Warn("the file cache has no state file, as on a first start: it begins empty", "file", path)
+		if path == c.State && c.holdsFiles() { // else it is a first start, or the first after the public worker
+			c.Logger.Warn("the file cache has no state file: it begins empty", "file", path)
+		}
 	case err != nil:
 		c.Logger.Warn("a state file of the file cache cannot be read, and is replaced", "file", path, "error", err)
 	}
 	return all
+}
+
+// holdsFiles tells whether there is something in the directory.
+func (c *Cache) holdsFiles() bool {
+	files, err := os.ReadDir(c.Dir)
+	return err == nil && len(files) > 0
 }
 
 func (c *Cache) hashes() string { return filepath.Join(filepath.Dir(c.State), hashesName) }
@@ -163,11 +175,12 @@ func (c *Cache) save() {
 	}
 }
 
-// sync has files on disk before the state says that they are complete.
+// sync has files on disk before the state says that they are complete. One that is in use waits for
+// its release: whoever unpacks it has the disk to itself.
 func (c *Cache) sync(all map[string]*entry) {
 	for _, e := range all {
 		c.mu.Lock()
-		done := e.synced || e.dropped
+		done := e.synced || e.dropped || e.users > 0 && !c.closed
 		c.mu.Unlock()
 		if done {
 			continue

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,9 +99,14 @@ func TestExpected(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	for _, wrong := range []fetch.Content{{Raw: "a", SHA256: c.SHA256}, {Base64: "YQ==", SHA256: c.SHA256}} {
-		if _, err := m.Get(t.Context(), wrong, fetch.Access{}); !errors.Is(err, fetch.ErrMismatch) {
+		f := m.begin(wrong)
+		if _, err := f.Wait(t.Context()); !errors.Is(err, fetch.ErrMismatch) {
 			t.Error(err)
 		}
+		f.Release()
+	}
+	if left := m.files(); len(left) != 0 {
+		t.Errorf("left %v", left)
 	}
 	if _, err := m.Get(t.Context(), fetch.Content{Base64: "A"}, fetch.Access{}); err == nil {
 		t.Error("not base64, and no error")
@@ -164,5 +170,42 @@ func TestRestricted(t *testing.T) {
 	if !m.wait(f, "s3cret").Hit {
 		t.Error("fetched twice")
 	}
+	f.Release()
+}
+
+// TestRefusedToAnother: who may have a file gets it, although the one who asked just before may not.
+func TestRefusedToAnother(t *testing.T) {
+	m := newMachine(t)
+	m.put("/artifact", "s3cret")
+	c := fetch.Content{TaskID: "T", Artifact: "private/a"}
+	asked, answer := make(chan struct{}), make(chan struct{})
+	outsider := fetch.Access{Credentials: func() tc.Credentials {
+		close(asked)
+		<-answer
+		return tc.Credentials{}
+	}}
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		if _, err := m.Get(t.Context(), c, outsider); tc.Status(err) != http.StatusForbidden {
+			t.Errorf("the outsider: %v", err)
+		}
+	})
+	<-asked
+	joined := make(chan struct{})
+	insider := fetch.Access{Credentials: func() tc.Credentials {
+		select {
+		case <-joined:
+		default: // it is allowed to have what is on its way
+			close(joined)
+			close(answer)
+		}
+		return tc.Credentials{ClientID: "me", AccessToken: secret.New("t")}
+	}}
+	f, err := m.Get(t.Context(), c, insider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.wait(f, "s3cret")
 	f.Release()
 }

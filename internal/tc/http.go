@@ -26,7 +26,7 @@ func NewHTTP() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           dialer.DialContext,
+			DialContext:           dialing(dialer),
 			ForceAttemptHTTP2:     true,
 			MaxIdleConnsPerHost:   64, // as many as upload small artifacts at the same time, and the worker's own calls
 			IdleConnTimeout:       90 * time.Second,

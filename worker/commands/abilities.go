@@ -47,6 +47,7 @@ func (b *Builder) Join(ctx context.Context, groups []string) error {
 		return err
 	}
 	b.config.User.Groups = append(b.config.User.Groups, ids...) // which the mounts see as well
+	b.mounts.Shared()                                           // as with the group docker
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (b *Builder) As(fn func() error) error { return b.config.as(fn) }
 
 // Become has the commands run as this process's user, with the variables as they are.
 func (b *Builder) Become() {
-	b.mounts.Promoted()
+	b.mounts.Shared()
 	b.config.User = nil
 }
 

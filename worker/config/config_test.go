@@ -102,7 +102,7 @@ func TestBad(t *testing.T) {
 		"tunnel":       {map[string]any{"wstAudience": "x"}, config.ErrInvalid, []string{"wstServerURL"}},
 		"certificate":  {map[string]any{"livelogKey": "x"}, config.ErrInvalid, []string{"livelogCertificate and livelogKey must be set together"}},
 		"tunnel's URL": {map[string]any{"wstAudience": "x", "wstServerURL": "https://u:hidden-value@tunnel.example.com"}, config.ErrInvalid, []string{"wstServerURL must be https://"}},
-		"d2g":          {map[string]any{"d2gConfig": map[string]any{"enableD2G": true}}, config.ErrInvalid, []string{"d2gConfig.enableD2G"}},
+		"no payloads":  {map[string]any{"disableNativePayloads": true}, config.ErrInvalid, []string{"disableNativePayloads cannot be true without d2gConfig.enableD2G"}},
 		"audio":        {map[string]any{"loopbackAudioDeviceNumber": 32}, config.ErrInvalid, []string{"at most 31"}},
 		"cpuWeight":    {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"cpuWeight": 10001}}}, config.ErrInvalid, []string{"taskLimits.cpuWeight must be 1 to 10000"}},
 		"limits":       {map[string]any{"workerkit": map[string]any{"taskLimits": map[string]any{"memoryMegabytes": uint64(1) << 40, "processes": uint64(1) << 40}, "cancelPollSecs": uint64(1) << 40}}, config.ErrInvalid, []string{"memoryMegabytes must be at most", "processes must be at most", "cancelPollSecs must be at most"}},

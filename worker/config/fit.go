@@ -9,6 +9,7 @@ import (
 const (
 	EngineInsecure  = "insecure"
 	EngineMultiuser = "multiuser"
+	EngineContainer = "container"
 )
 
 // Given tells whether the file has a key of the top level, or null for it.
@@ -19,9 +20,16 @@ func (c *Config) Given(key string) bool { return c.given[key] }
 func (c *Config) MakesKey() bool { return c.makesKey }
 
 // Fit completes the configuration for the engine that was chosen, on a machine that has or has
-// not a desktop session for tasks. Call it once, after Load. Errors are ErrInvalid.
+// not a desktop session for tasks. Without native payloads that is the container engine, which runs
+// no others. Call it once, after Load. Errors are ErrInvalid.
 func (c *Config) Fit(engine string, desktop bool) (warnings []string, err error) {
+	if c.DisableNativePayloads {
+		engine = EngineContainer
+	}
 	c.Workerkit.Engine = engine
+	if engine == EngineContainer {
+		c.D2GConfig.EnableD2G, c.DisableNativePayloads = true, true
+	}
 	if err := c.metadata(); err != nil {
 		return nil, err
 	}
@@ -46,8 +54,8 @@ func (c *Config) metadata() error {
 	switch {
 	case !c.Workerkit.BlockMetadata:
 		return nil
-	case c.Workerkit.Engine != EngineMultiuser:
-		return fmt.Errorf("%w: workerkit.blockMetadata cannot be true with the engine %s: its tasks run as the worker's own user, which needs the metadata services; use the engine %s", ErrInvalid, c.Workerkit.Engine, EngineMultiuser)
+	case c.Workerkit.Engine != EngineMultiuser && c.Workerkit.Engine != EngineContainer:
+		return fmt.Errorf("%w: workerkit.blockMetadata cannot be true with the engine %s: its tasks run as the worker's own user, which needs the metadata services; use the engine %s, or run containers only (disableNativePayloads)", ErrInvalid, c.Workerkit.Engine, EngineMultiuser)
 	case runtime.GOOS != "linux":
 		return fmt.Errorf("%w: workerkit.blockMetadata cannot be true on %s: the metadata services are closed to tasks on Linux only", ErrInvalid, runtime.GOOS)
 	}

@@ -130,7 +130,7 @@ func TestBadFormerKeys(t *testing.T) {
 		"no URL":        {map[string]any{"rootURL": "", "queueBaseURL": "hidden"}, "set rootURL"},
 		"URL's user":    {map[string]any{"rootURL": "", "queueBaseURL": "https://u:hidden@queue.example.com/v1"}, "set rootURL"},
 		"types":         {map[string]any{"livelogGETPort": "hidden", "runTasksAsCurrentUser": 1}, "livelogGETPort must be a whole number from 0 to 65535; runTasksAsCurrentUser must be true or false"},
-		"d2g":           {map[string]any{"enableD2G": true}, "d2gConfig.enableD2G cannot be true"},
+		"d2g":           {map[string]any{"enableD2G": "hidden"}, "enableD2G must be true or false"},
 	} {
 		_, err := load(t, c.changes)
 		if !errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hidden") {
@@ -194,6 +194,44 @@ func TestBlockMetadata(t *testing.T) {
 	_, err = c.Fit("multiuser", false)
 	if (err == nil) != (runtime.GOOS == "linux") || err != nil && !errors.Is(err, config.ErrInvalid) {
 		t.Errorf("multiuser on %s: %v", runtime.GOOS, err)
+	}
+}
+
+// TestContainers: where they run, and what becomes of native payloads.
+func TestContainers(t *testing.T) {
+	enabled := map[string]any{"enableD2G": true}
+	blocked := map[string]any{"blockMetadata": true}
+	for name, c := range map[string]struct {
+		changes map[string]any
+		engine  string // chosen
+		want    string
+		native  bool
+		err     string
+	}{
+		"none":                {nil, "insecure", "insecure", true, ""},
+		"beside":              {map[string]any{"d2gConfig": enabled}, "multiuser", "multiuser", true, ""},
+		"beside, formerly":    {map[string]any{"enableD2G": true}, "insecure", "insecure", true, ""},
+		"alone":               {map[string]any{"d2gConfig": enabled, "disableNativePayloads": true, "capacity": 4}, "multiuser", "container", false, ""},
+		"alone, by its name":  {map[string]any{"workerkit": map[string]any{"engine": "container"}}, "container", "container", false, ""},
+		"alone, and blocked":  {map[string]any{"d2gConfig": enabled, "disableNativePayloads": true, "workerkit": blocked}, "insecure", "container", false, ""},
+		"beside, and blocked": {map[string]any{"d2gConfig": enabled, "workerkit": blocked}, "insecure", "insecure", true, "workerkit.blockMetadata cannot be true with the engine insecure"},
+	} {
+		got, err := load(t, c.changes)
+		if runtime.GOOS != "linux" && name != "none" {
+			if !errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), "d2gConfig.enableD2G cannot be true on "+runtime.GOOS) {
+				t.Errorf("%s on %s: %v", name, runtime.GOOS, err)
+			}
+			continue
+		}
+		if err == nil {
+			_, err = got.Fit(c.engine, false)
+		}
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got.Workerkit.Engine != c.want || got.DisableNativePayloads == c.native || got.D2GConfig.EnableD2G != (name != "none") {
+			t.Errorf("%s: engine %s, native %v, containers %v", name, got.Workerkit.Engine, !got.DisableNativePayloads, got.D2GConfig.EnableD2G)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 package config
 
-// D2G says how payloads of docker-worker are translated. This worker has no container engine
-// yet: EnableD2G is refused.
+// D2G says whether payloads of docker-worker are run, in containers, and what tasks may have there.
+// What is not allowed is left out of a payload that asks for it.
 type D2G struct {
 	EnableD2G             bool   `json:"enableD2G"`
 	AllowChainOfTrust     bool   `json:"allowChainOfTrust"`

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -41,8 +42,9 @@ func (c *Config) Validate() error {
 	add(c.Workerkit.TaskLimits.CPUWeight > 10000, "workerkit.taskLimits.cpuWeight must be 1 to 10000, or 0 for none")
 	add(c.Capacity == 0, "capacity must be at least 1")
 	add(c.LoopbackAudioDeviceNumber > 31, "loopbackAudioDeviceNumber must be at most 31")
-	add(c.D2GConfig.EnableD2G, "d2gConfig.enableD2G cannot be true: this worker runs no docker-worker payloads yet; run them with another worker, or set it to false")
-	add(c.DisableNativePayloads, "disableNativePayloads cannot be true: this worker runs native payloads only")
+	containers := c.D2GConfig.EnableD2G || c.Workerkit.Engine == EngineContainer
+	add(containers && runtime.GOOS != "linux", "d2gConfig.enableD2G cannot be true on %s: docker-worker payloads run in containers of Linux; run them on Linux, or set it to false", runtime.GOOS)
+	add(c.DisableNativePayloads && !containers, "disableNativePayloads cannot be true without d2gConfig.enableD2G: there would be no payload that this worker runs")
 	add((c.LivelogCertificate == "") != (c.LivelogKey == ""), "livelogCertificate and livelogKey must be set together")
 	add((c.WSTAudience == "") != (c.WSTServerURL == ""), "wstAudience and wstServerURL must be set together")
 	add(c.WSTServerURL != "" && !isTunnel(c.WSTServerURL), "wstServerURL must be https:// or wss:// (or http://, ws://) and a host, without a user or a query")

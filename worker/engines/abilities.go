@@ -18,7 +18,8 @@ type Mounter interface {
 // may write there unless it is ReadOnly, whoever owned the files before. Target is relative to the
 // task directory or absolute, as the commands see it; folders above it that are missing are made as
 // the task would make them. What the task wrote is in Source when Dispose has returned, or Discard;
-// the engine neither removes Source nor follows links in it.
+// the engine follows no links in it. There is no Source any more when it cannot be had back whole, or when
+// something that outlived the task can still change it.
 type Mount struct {
 	Source, Target string
 	ReadOnly       bool

@@ -11,6 +11,9 @@ type Fragment struct {
 	Required []string
 	// Features are boolean switches of the payload's "features" object.
 	Features map[string]Feature
+	// Refused are properties that people may expect and that there are not, by their place in the
+	// payload such as "features.dind": each with what to do instead.
+	Refused map[string]string
 }
 
 // Feature is one switch under "features".

@@ -64,6 +64,7 @@ func sample(t *testing.T) *payload.Schema {
 			Features: map[string]payload.Feature{"fast": {Description: "Be fast.", Default: true}, "big": {Absent: true}},
 		},
 		"other": property("count", "integer"),
+		"old":   {Refused: map[string]string{"volumes": "use list", "features.turbo": "use fast"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +84,8 @@ func TestMessages(t *testing.T) {
 		`{"list": [{"name": "", "x": 1}]}`:                                     {`payload.list[0]: this worker does not know the property "x"`},
 		`{"list": [{"name": ""}], "image": 1}`:                                 {`payload: this worker does not know the property "image"; it knows: count, features, list`},
 		`{"list": [{"name": ""}], "features": {"slow": true}}`:                 {`payload.features: this worker does not know the property "slow"`},
+		`{"list": [{"name": ""}], "volumes": 1}`:                               {"payload.volumes: use list"},
+		`{"list": [{"name": ""}], "features": {"turbo": false, "volumes": 1}}`: {"payload.features.turbo: use fast", `payload.features: this worker does not know the property "volumes"`},
 		`{"list": [{"name": "", "until": "soon"}]}`:                            {"payload.list[0].until: "},
 		`{"list": [{"name": ""}, {"name": ""}], "count": "x"}`:                 {"payload.count: Invalid type. Expected: integer, given: string", "payload.list: array items[0,1] must be unique"},
 		`{"list": [{"name": ""}], "features": {"big": false}}`:                 nil,

@@ -14,13 +14,17 @@ import (
 type Schema struct {
 	document map[string]any
 	known    []string
+	refused  map[string]string
 	compile  func() (*gojsonschema.Schema, error)
 }
+
+// Draft is the version of JSON schemas that schemas are written in.
+const Draft = "http://json-schema.org/draft-07/schema#"
 
 // Merge merges fragments, by the name of their owner, into one schema.
 func Merge(fragments map[string]Fragment) (*Schema, error) {
 	properties, features := map[string]any{}, map[string]any{}
-	owners := map[string]string{}
+	owners, refused := map[string]string{}, map[string]string{}
 	var required []string
 	for _, owner := range slices.Sorted(maps.Keys(fragments)) {
 		f := fragments[owner]
@@ -50,6 +54,7 @@ func Merge(fragments map[string]Fragment) (*Schema, error) {
 			features[name] = schema
 		}
 		required = append(required, f.Required...)
+		maps.Copy(refused, f.Refused)
 	}
 	if len(features) > 0 {
 		properties["features"] = map[string]any{
@@ -60,10 +65,11 @@ func Merge(fragments map[string]Fragment) (*Schema, error) {
 	slices.Sort(required)
 	s := &Schema{
 		document: map[string]any{
-			"$schema": "http://json-schema.org/draft-07/schema#", "title": "Task payload",
+			"$schema": Draft, "title": "Task payload",
 			"type": "object", "properties": properties, "required": toAny(required), "additionalProperties": false,
 		},
-		known: slices.Sorted(maps.Keys(properties)),
+		known:   slices.Sorted(maps.Keys(properties)),
+		refused: refused,
 	}
 	s.compile = sync.OnceValues(s.compileNow)
 	return s, nil

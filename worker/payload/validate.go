@@ -44,6 +44,9 @@ func (s *Schema) problem(e gojsonschema.ResultError) string {
 	case e.Type() != "additional_property_not_allowed":
 		return at + ": " + e.Description()
 	}
+	if advice, refused := s.refused[strings.TrimPrefix(e.Field()+".", gojsonschema.STRING_CONTEXT_ROOT+".")+fmt.Sprint(e.Details()["property"])]; refused {
+		return fmt.Sprintf("%s.%s: %s", at, e.Details()["property"], advice)
+	}
 	line := fmt.Sprintf("%s: this worker does not know the property %q", at, e.Details()["property"])
 	if at == "payload" {
 		line += "; it knows: " + strings.Join(s.known, ", ")

@@ -18,13 +18,13 @@ type Expander interface {
 // malformed-payload which names what is missing when they do not. Only scopes that assume a
 // role are asked about; resource-unavailable says that nobody answered.
 func (r *Run) Require(ctx context.Context, e Expander, feature string, anyOf ...[]string) error {
-	held := r.Definition.Scopes
+	held := slices.Concat(r.Definition.Scopes, r.Granted)
 	granted := func(all []string) bool { return len(scopes.Missing(held, all)) == 0 }
 	if slices.ContainsFunc(anyOf, granted) {
 		return nil
 	}
 	if slices.ContainsFunc(held, func(s string) bool { return strings.HasPrefix(s, "assume:") }) {
-		expanded, err := e.ExpandScopes(ctx, held)
+		expanded, err := e.ExpandScopes(ctx, r.Definition.Scopes)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -33,7 +33,7 @@ func (r *Run) Require(ctx context.Context, e Expander, feature string, anyOf ...
 		case err != nil:
 			return Malformed("%s: the task's scopes cannot be expanded: %w", feature, err)
 		}
-		if held = expanded; slices.ContainsFunc(anyOf, granted) {
+		if held = append(expanded, r.Granted...); slices.ContainsFunc(anyOf, granted) {
 			return nil
 		}
 	}

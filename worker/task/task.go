@@ -26,10 +26,13 @@ type Run struct {
 	Definition Definition
 	Raw        json.RawMessage // the definition as claimed, every byte of it
 	Payload    json.RawMessage // valid by the merged schema; empty when it was not valid
-	Dir        string          // the task directory, absolute; the commands' working directory
-	Own        string          // a folder of the worker outside Dir, for what it spools; the task has no business there
-	Log        *tasklog.Log
-	Queue      tc.TaskQueue // calls of this run, always with its newest credentials
+	// Granted are scopes that Require takes for the task's own: what a payload of another form was
+	// found to be allowed, in the words of this worker's features. They are no scopes of the task's.
+	Granted []string
+	Dir     string // the task directory, absolute; the commands' working directory
+	Own     string // a folder of the worker outside Dir, for what it spools; the task has no business there
+	Log     *tasklog.Log
+	Queue   tc.TaskQueue // calls of this run, always with its newest credentials
 	// Credentials gives the run's newest credentials, for calls of other services. Secret.
 	Credentials tc.Source
 	// Uploads are the artifacts that were uploaded so far.

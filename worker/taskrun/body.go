@@ -62,24 +62,6 @@ func (r *Runner) body(ctx context.Context) {
 	r.finish(ctx, reportTime)
 }
 
-// validate checks the payload and gives it to the run.
-func (r *Runner) validate() error {
-	payload := r.run.Definition.Payload
-	problems, err := r.deps.Schema.Validate(payload)
-	if err != nil {
-		return task.Internal("%w", err)
-	}
-	if len(problems) == 0 {
-		r.run.Payload = payload
-		return nil
-	}
-	r.run.Log.Error("TASK FAIL since the task payload is invalid. See errors:")
-	for _, p := range problems {
-		r.run.Log.Error("- %s", p)
-	}
-	return task.Malformed("validation of payload failed for task %s", r.claim.TaskID)
-}
-
 // makeHooks asks each plugin for its part, also when the payload is not valid: the log has to
 // be uploaded all the same.
 func (r *Runner) makeHooks() error {
@@ -115,7 +97,7 @@ func (r *Runner) guard(name string, fn func() error) error {
 	defer r.state.calling(name)()
 	err := r.protect(name, fn)
 	if errors.Is(err, engines.ErrNotSupported) {
-		return task.Malformed("%s: the engine %s does not offer this: %w", name, r.deps.Engine.Name(), err)
+		return task.Malformed("%s: the engine %s does not offer this: %w", name, r.kind.Engine.Name(), err)
 	}
 	return err
 }

@@ -31,7 +31,10 @@ func (r *Runner) note(until time.Time, newest tc.Credentials) {
 		TaskID: r.claim.TaskID, RunID: r.claim.RunID, TakenUntil: until, Credentials: newest,
 		Dir: r.dir, Own: r.own, Expires: r.definition.Expires,
 	}
-	asked := task.Run{Payload: r.definition.Payload}
+	asked := task.Run{}
+	if payload, err := r.kind.translate(r.definition.Payload); err == nil { // else the log has its usual names
+		asked.Payload = payload
+	}
 	names := asked.LogNames()
 	if asked.Feature("backingLog", true) {
 		entry.LogName = names.Backing

@@ -19,7 +19,7 @@ func (r *Runner) commands(ctx context.Context) engines.Result {
 	defer stopped()
 	builder := r.prepare()
 	if builder == nil {
-		r.first.set(task.Internal("the engine %s made nothing to run", r.deps.Engine.Name())) // unless it said why
+		r.first.set(task.Internal("the engine %s made nothing to run", r.kind.Engine.Name())) // unless it said why
 		return nil
 	}
 	if r.first.get() == nil {
@@ -29,7 +29,7 @@ func (r *Runner) commands(ctx context.Context) engines.Result {
 	if r.first.get() != nil || r.wasAborted() {
 		freeing, done := bounded(ctx)
 		defer done()
-		if err := r.guard(r.deps.Engine.Name(), func() error { return builder.Discard(freeing) }); err != nil {
+		if err := r.guard(r.kind.Engine.Name(), func() error { return builder.Discard(freeing) }); err != nil {
 			r.logger.Error("the engine did not clean up", "error", err)
 		}
 		return nil
@@ -67,8 +67,8 @@ func (r *Runner) prepare() engines.Builder {
 	var builder engines.Builder
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		r.fail(r.guard(r.deps.Engine.Name(), func() (err error) {
-			builder, err = r.deps.Engine.NewBuilder(r.aborted, r.run)
+		r.fail(r.guard(r.kind.Engine.Name(), func() (err error) {
+			builder, err = r.kind.Engine.NewBuilder(r.aborted, r.run)
 			return err
 		}))
 	})
@@ -103,7 +103,7 @@ func (r *Runner) execute(ctx context.Context, builder engines.Builder) engines.R
 	r.deps.Started(r.claim.TaskID, r.claim.RunID)
 	begin := r.deps.Now()
 	var sandbox engines.Sandbox
-	err := r.guard(r.deps.Engine.Name(), func() (err error) {
+	err := r.guard(r.kind.Engine.Name(), func() (err error) {
 		sandbox, err = builder.Start(r.aborted)
 		return err
 	})
@@ -151,7 +151,7 @@ func (r *Runner) await(ctx context.Context, sandbox engines.Sandbox) engines.Res
 }
 
 func (r *Runner) wait(ctx context.Context, sandbox engines.Sandbox) (result engines.Result, err error) {
-	err = r.guard(r.deps.Engine.Name(), func() (err error) {
+	err = r.guard(r.kind.Engine.Name(), func() (err error) {
 		result, err = sandbox.Wait(ctx)
 		return err
 	})
@@ -163,7 +163,7 @@ func (r *Runner) kill(ctx context.Context, sandbox engines.Sandbox) (engines.Res
 	grace := r.grace()
 	ctx, done := context.WithTimeout(ctx, grace+killTime)
 	defer done()
-	err := r.guard(r.deps.Engine.Name(), func() error { return sandbox.Kill(ctx, grace) })
+	err := r.guard(r.kind.Engine.Name(), func() error { return sandbox.Kill(ctx, grace) })
 	if err != nil {
 		return nil, err
 	}

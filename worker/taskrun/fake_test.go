@@ -215,9 +215,9 @@ func newBench(t *testing.T, text string, mods ...func(*taskrun.Deps)) *bench {
 	}
 	deps := taskrun.Deps{
 		Client:  tc.New("http://queue.invalid", &http.Client{Transport: b.queue}, retry.Policy{Total: time.Minute}),
-		Engine:  s,
-		Plugins: []plugins.Plugin{plugin{s, "a"}, plugin{s, "b"}}, Schema: schema,
-		Logger: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, TasksDir: t.TempDir(),
+		Kinds:   taskrun.Native(s, schema),
+		Plugins: []plugins.Plugin{plugin{s, "a"}, plugin{s, "b"}},
+		Logger:  slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, TasksDir: t.TempDir(),
 		Header: "header", Grace: time.Second, CleanUp: true, Started: func(string, int64) {},
 	}
 	for _, mod := range mods {

@@ -44,8 +44,6 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/tc"
-	"github.com/workerkit/workerkit/worker/engines"
-	"github.com/workerkit/workerkit/worker/payload"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/tasklog"
@@ -58,9 +56,8 @@ var ErrLost = errors.New("the run is no longer this worker's")
 // Deps are what all runs of a worker share.
 type Deps struct {
 	Client   *tc.Client
-	Engine   engines.Engine
+	Kinds    []Kind           // of payloads: the first that accepts one is its; at least one
 	Plugins  []plugins.Plugin // in order
-	Schema   *payload.Schema
 	Logger   *slog.Logger
 	Now      func() time.Time
 	TasksDir string        // absolute
@@ -90,6 +87,8 @@ type Runner struct {
 	slot       int
 	definition task.Definition
 	malformed  error // the definition cannot be read
+	kind       Kind  // of the payload
+	known      bool  // the payload is of this kind indeed
 	queue      tc.Run
 	logger     *slog.Logger
 	keep       *keeper
@@ -120,6 +119,7 @@ func New(d Deps, c tc.Claim, slot int) *Runner {
 		noted: make(chan struct{}), worked: make(chan struct{}), abandoned: make(chan struct{}),
 	}
 	r.malformed = json.Unmarshal(c.Task, &r.definition)
+	r.kind, r.known = kindOf(d.Kinds, r.definition.Payload)
 	name := dirName(c.TaskID, c.RunID)
 	r.dir, r.own = filepath.Join(d.TasksDir, name), filepath.Join(d.TasksDir, ownPrefix+name)
 	r.keep = newKeeper(c, r.definition.Deadline)

@@ -86,7 +86,7 @@ func (r *Runner) stopped(ctx context.Context, after time.Duration, result engine
 	}
 	freeing, freed := bounded(ctx)
 	defer freed()
-	if err := r.guard(r.deps.Engine.Name(), func() error { return result.Dispose(freeing) }); err != nil {
+	if err := r.guard(r.kind.Engine.Name(), func() error { return result.Dispose(freeing) }); err != nil {
 		r.first.set(task.Internal("%w", err))
 	}
 }

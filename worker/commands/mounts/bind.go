@@ -24,7 +24,7 @@ func (s *Set) show(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 	}
 	o := bind.Options{ReadOnly: true}
 	if s.User != nil {
-		o = s.seen(o, ownerOf(info))
+		o.User, o.Group = s.seen(ownerOf(info))
 	}
 	err := s.mount(ctx, m, p, o, after)
 	if errors.Is(err, bind.ErrNoMap) {
@@ -52,7 +52,8 @@ func (s *Set) bind(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 		stored = owner{s.User.UID, s.User.GID}
 	}
 	after := func(ctx context.Context) error { return s.settle(ctx, m.Source, stored) }
-	err := s.mount(ctx, m, p, s.seen(bind.Options{}, stored), after)
+	users, groups := s.seen(stored)
+	err := s.mount(ctx, m, p, bind.Options{User: users, Group: groups}, after)
 	if errors.Is(err, bind.ErrNoMap) || errors.Is(err, bind.ErrUnsupported) {
 		s.Logger.Warn("the files of a cache have to be given to the task's user one by one", "cache", m.Source, "error", err)
 		if err := own(ctx, m.Source, *s.User, func(o owner) bool { return o.uid == stored.uid }); err != nil {
@@ -67,37 +68,17 @@ func (s *Set) bind(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 	return err
 }
 
-// settle gives what commands that ran as the worker's own user left to the user whose the rest is.
+// settle gives what others than the task's user left to the user whose the rest is.
 func (s *Set) settle(ctx context.Context, source string, stored owner) error {
-	if !s.promoted {
+	if !s.shared {
 		return nil
 	}
-	workers := uint32(os.Geteuid()) //nolint:gosec // not negative here
-	return own(ctx, source, proc.User{UID: stored.uid, GID: stored.gid}, func(o owner) bool { return o.uid == workers })
+	return own(ctx, source, proc.User{UID: stored.uid, GID: stored.gid}, everybody)
 }
 
-// seen has the stored owner seen as the task's user. The worker's own user is itself, for commands that
-// run as it, and so are the further groups of the user.
-func (s *Set) seen(o bind.Options, stored owner) bind.Options {
-	if stored.uid == s.User.UID && stored.gid == s.User.GID {
-		return o
-	}
-	o.Users = pairs(stored.uid, s.User.UID, 0)
-	o.Groups = pairs(stored.gid, s.User.GID, append([]uint32{0}, s.User.Groups...)...)
-	return o
-}
-
-// pairs has stored seen as seen, and those of the others that are neither as themselves.
-func pairs(stored, seen uint32, others ...uint32) []bind.Pair {
-	all := []bind.Pair{{Stored: stored, Seen: seen}}
-	known := map[uint32]bool{stored: true, seen: true}
-	for _, id := range others {
-		if !known[id] {
-			all = append(all, bind.Pair{Stored: id, Seen: id})
-		}
-		known[id] = true
-	}
-	return all
+// seen has the stored owner seen as the task's user.
+func (s *Set) seen(stored owner) (user, group bind.Pair) {
+	return bind.Pair{Stored: stored.uid, Seen: s.User.UID}, bind.Pair{Stored: stored.gid, Seen: s.User.GID}
 }
 
 // closed is an error where tasks could put a cache away.

@@ -50,6 +50,34 @@ func TestOtherFileSystem(t *testing.T) {
 	}
 }
 
+// What of a cache could not be copied back would be half a cache.
+func TestCopiedBackInPart(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	other := t.TempDir()
+	if err := unix.Mount("other", other, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(other, unix.MNT_DETACH) })
+	s := newSet(t)
+	at, _, err := openDir(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, p := filepath.Join(other, "cache"), &place{dir: at, name: "v"}
+	write(t, filepath.Join(s.Dir, "v"), "a", "b")
+	if err := os.WriteFile(filepath.Join(s.Dir, "v", "b"), make([]byte, 128<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.back(t.Context(), cache, p, true); err == nil {
+		t.Error("there was space for it")
+	}
+	if _, err := os.Lstat(cache); err == nil {
+		t.Errorf("left %q", below(t, cache))
+	}
+}
+
 // Without the right to mount a cache of another file system is copied there and back.
 func TestCopiedThereAndBack(t *testing.T) {
 	if !accountstest.Inside(t) {
@@ -65,7 +93,7 @@ func TestCopiedThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, place, "new")
-	if err := takeBack(t.Context(), cache, place, true); err != nil {
+	if err := newSet(t).takeBack(t.Context(), cache, place, true); err != nil {
 		t.Fatal(err)
 	}
 	if got := below(t, other); got != "cache cache/new cache/old" {

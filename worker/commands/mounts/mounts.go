@@ -23,6 +23,7 @@ import (
 
 	"github.com/workerkit/workerkit/internal/bind"
 	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/internal/rmtree"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
 )
@@ -37,13 +38,14 @@ type Set struct {
 	As     func(fn func() error) error
 	Logger *slog.Logger
 
-	undo     []func(context.Context) error
-	promoted bool
+	undo   []func(context.Context) error
+	shared bool
 }
 
-// Promoted says that the commands run as the worker's own user after all: what they leave in the
-// mounts belongs to the task's user nevertheless, for the next one.
-func (s *Set) Promoted() { s.promoted = true }
+// Shared says that others than the task's user may write to the mounts, as the commands run as the worker's
+// own user after all, or may have services of the machine run for them. What those leave
+// becomes that user's, for the next task.
+func (s *Set) Shared() { s.shared = true }
 
 // Mount mounts; see engines.Mounter.
 func (s *Set) Mount(ctx context.Context, m engines.Mount) error {
@@ -136,13 +138,16 @@ func (s *Set) lend(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 	if err != nil {
 		return err
 	}
-	s.then(func(ctx context.Context) error {
-		if err := takeBack(ctx, m.Source, p.path(), info.IsDir()); err != nil {
-			return errors.Join(err, p.leave(s))
-		}
-		return p.free(s)
-	})
+	s.then(func(ctx context.Context) error { return s.back(ctx, m.Source, p, info.IsDir()) })
 	return nil
+}
+
+// back ends a lend.
+func (s *Set) back(ctx context.Context, source string, p *place, folder bool) error {
+	if err := s.takeBack(ctx, source, p.path(), folder); err != nil {
+		return errors.Join(err, rmtree.Remove(source), p.leave(s)) // a part of it is of no use
+	}
+	return p.free(s)
 }
 
 // mount mounts what stays where it is. after is called when that is over.
@@ -153,13 +158,14 @@ func (s *Set) mount(ctx context.Context, m engines.Mount, p *place, o bind.Optio
 	}
 	s.then(func(ctx context.Context) error {
 		busy, err := mounted.Unmount()
-		if busy {
-			s.Logger.Warn("something still uses a mount of a task that has ended", "source", m.Source, "target", m.Target)
-		}
 		if err != nil {
 			return errors.Join(err, p.leave(s))
 		}
-		if after != nil {
+		switch {
+		case busy && !o.ReadOnly:
+			s.Logger.Warn("something still uses a mount of a task that has ended: it is not given to another one, but deleted", "source", m.Source, "target", m.Target)
+			err = rmtree.Remove(m.Source)
+		case after != nil:
 			err = after(ctx)
 		}
 		return errors.Join(err, p.free(s))

@@ -124,14 +124,14 @@ func like(path string, info fs.FileInfo) error {
 	return errors.Join(ownedLike(path, info), os.Chmod(path, info.Mode().Perm()), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
-// takeBack moves what is at a place back to source, if it is what a mount may be. What the task has
-// put there in its stead is removed and never followed; then source is empty.
-func takeBack(ctx context.Context, source, place string, folder bool) error {
+// takeBack moves what is at a place back to source, if it is what a mount may be and the task's to give. What
+// the task has put there in its stead is removed and never followed; then source is empty.
+func (s *Set) takeBack(ctx context.Context, source, place string, folder bool) error {
 	info, err := os.Lstat(place)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("take a mount back: %w", err)
 	}
-	if err == nil && info.IsDir() == folder && (folder || info.Mode().IsRegular()) {
+	if err == nil && info.IsDir() == folder && (folder || info.Mode().IsRegular()) && s.owns(info) {
 		if err = rmtree.Remove(source); err == nil { // there is nothing, unless what was mounted was a copy
 			err = keep(source, folder)
 		}
@@ -141,9 +141,12 @@ func takeBack(ctx context.Context, source, place string, folder bool) error {
 		return err //nolint:wrapcheck // says what failed
 	}
 	if err == nil {
-		if err := rmtree.Remove(place); err != nil {
-			return err //nolint:wrapcheck // says what failed
-		}
+		s.remove(place)
 	}
 	return errors.Join(rmtree.Remove(source), keep(source, folder))
+}
+
+// owns tells whether what is at a place is the task's: it could have moved there what it may not touch.
+func (s *Set) owns(info fs.FileInfo) bool {
+	return s.User == nil || s.shared || ownerOf(info).uid == s.User.UID
 }

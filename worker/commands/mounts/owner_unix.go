@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,38 +30,70 @@ func ownerOf(info fs.FileInfo) owner {
 func everybody(owner) bool { return true }
 
 // own gives a user what belongs to those whom the filter names, of a folder or file and all below it.
-// Links are not followed. The top comes last: while it is not the user's there may be more to do.
-// What has further names elsewhere gets the new owner there as well, so the tree must be the worker's
-// own or all of whom the filter names.
+// Links are not followed, whatever becomes of the tree meanwhile. The top comes last: while it is not the
+// user's there may be more to do. What has further names elsewhere gets the new owner there as well, so the
+// tree must be the worker's own or all of whom the filter names.
 func own(ctx context.Context, path string, u proc.User, from func(owner) bool) error {
-	give := func(path string, info fs.FileInfo) error {
-		have, want := ownerOf(info), owner{u.UID, u.GID}
-		if have == want || !from(have) {
-			return nil
-		}
-		return os.Lchown(path, int(u.UID), int(u.GID))
-	}
-	err := filepath.WalkDir(path, func(below string, d fs.DirEntry, err error) error {
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil || below == path {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		return give(below, info)
-	})
-	if err != nil {
-		return err
-	}
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	return give(path, info)
+	give := func(info fs.FileInfo, chown func(name string, uid, gid int) error, name string) error {
+		have, want := ownerOf(info), owner{u.UID, u.GID}
+		if have == want || !from(have) {
+			return nil
+		}
+		return chown(name, int(u.UID), int(u.GID))
+	}
+	if info.IsDir() {
+		dir, err := os.OpenRoot(path)
+		if err != nil {
+			return err
+		}
+		err = eachBelow(ctx, dir, func(dir *os.Root, info fs.FileInfo) error { return give(info, dir.Lchown, info.Name()) })
+		if err := errors.Join(err, dir.Close()); err != nil {
+			return err
+		}
+	}
+	return give(info, os.Lchown, path)
+}
+
+// eachBelow visits what is in a folder and in those below it, which come after what they hold.
+func eachBelow(ctx context.Context, dir *os.Root, visit func(dir *os.Root, info fs.FileInfo) error) error {
+	names, err := list(dir)
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		info, err := dir.Lstat(name)
+		if err == nil && info.IsDir() {
+			err = enterBelow(ctx, dir, name, visit)
+		}
+		if err == nil {
+			err = visit(dir, info)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func enterBelow(ctx context.Context, dir *os.Root, name string, visit func(dir *os.Root, info fs.FileInfo) error) error {
+	below, err := dir.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(eachBelow(ctx, below, visit), below.Close())
+}
+
+func list(dir *os.Root) ([]string, error) {
+	file, err := dir.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	names, err := file.Readdirnames(-1)
+	return names, errors.Join(err, file.Close())
 }
 
 // ownedLike gives a copy the owner of the original, where this process may.

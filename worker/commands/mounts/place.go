@@ -57,11 +57,18 @@ func (p *place) keep(folder bool) error {
 // free ends the place. What is at a place in the task directory is removed with that; elsewhere it is
 // the run's to remove.
 func (p *place) free(s *Set) error {
-	var err error
 	if p.outside {
-		err = rmtree.Remove(p.path())
+		s.remove(p.path())
 	}
-	return errors.Join(err, p.leave(s))
+	return p.leave(s)
+}
+
+// remove removes what is at a place, with the rights of the task: it may have moved something there that is
+// not its own, which stays.
+func (s *Set) remove(place string) {
+	if err := s.As(func() error { return rmtree.Remove(place) }); err != nil {
+		s.Logger.Warn("something is left at the place of a task's mount", "error", err)
+	}
 }
 
 // leave lets the directory go, and removes the folders outside the task directory that were made and are empty.

@@ -36,6 +36,9 @@ type Case struct {
 	Alive func(pid int) bool
 	// Loose says that processes which left the session of their command cannot be found on this system.
 	Loose bool
+	// Lone says that the command is the first process of a system of its own, as in a container: all
+	// others end with it, nothing but the engine can stop it, and only from there it can be killed.
+	Lone bool
 
 	program string // this program, where every user may run it
 }

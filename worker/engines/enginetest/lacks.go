@@ -54,9 +54,9 @@ func whole(t *testing.T, engine engines.Engine, text string, p plugins.Plugin) t
 	}
 	runner := taskrun.New(taskrun.Deps{
 		Client:  tc.New("http://queue.invalid", &http.Client{Transport: agrees{}}, retry.Policy{Total: time.Minute}),
-		Engine:  engine,
-		Plugins: []plugins.Plugin{p}, Schema: schema,
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now, TasksDir: open(t),
+		Kinds:   taskrun.Native(engine, schema),
+		Plugins: []plugins.Plugin{p},
+		Logger:  slog.New(slog.DiscardHandler), Now: time.Now, TasksDir: open(t),
 		Header: "header", Grace: time.Second, CleanUp: true, Started: func(string, int64) {},
 	}, tc.Claim{
 		TaskID: "UOq9JeqHT3KyoEmN6J_Row", TakenUntil: time.Now().Add(20 * time.Minute),

@@ -109,6 +109,9 @@ func grace(t *testing.T, c Case) {
 // graceOfChild has the grace outlive the command, as the shell of "server & wait" ends at once
 // when it is asked to, and the server does not.
 func graceOfChild(t *testing.T, c Case) {
+	if c.Lone {
+		t.Skip("all processes end with the first")
+	}
 	if !signals {
 		t.Skipf("programs on %s cannot be asked to end", runtime.GOOS)
 	}
@@ -142,6 +145,9 @@ func ignored(t *testing.T, c Case) {
 
 // halted is a process that is stopped: it is woken to obey, and cannot escape by its sleep.
 func halted(t *testing.T, c Case) {
+	if c.Lone {
+		t.Skip("the first process of a system cannot stop itself")
+	}
 	if !signals {
 		t.Skipf("programs on %s cannot be asked to end", runtime.GOOS)
 	}

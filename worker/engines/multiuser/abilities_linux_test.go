@@ -233,6 +233,86 @@ chmod 700 a/v/closed && cat a/v/closed/deep/file; cat a/v/shadow a/v/secret 2>&1
 	}
 }
 
+// With a group such as docker's a task has others write to its cache. They can, and what they leave is the next
+// task's to change.
+func TestCacheOfMany(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	if out, err := exec.CommandContext(t.Context(), "groupadd", "--gid", "4242", "testers").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	e, source := open(t, config("/home", 1)), cache(t)
+	with := func(b engines.Builder) { mount(t, b, engines.Mount{Source: source, Target: "v"}) }
+	prepareRun(t, e, "a_0", "true", with).output(t) // which has the cache as its own
+	container := func(path string, uid uint32) {
+		cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", "mkdir -p "+path+" && echo "+path+" > "+path+"/file")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("user %d: %v: %s", uid, err, out)
+		}
+	}
+	prepareRun(t, e, "b_0", "chgrp testers v && chmod 2770 v && echo x > v/theirs", func(b engines.Builder) {
+		if err := b.(engines.Grouper).Join(t.Context(), []string{"testers"}); err != nil {
+			t.Fatal(err)
+		}
+		with(b)
+		if err := errors.Join(os.Chmod("/home/task_b_0", 0o711), os.Chmod("/home/task_b_0/v", 0o777)); err != nil {
+			t.Fatal(err)
+		}
+		container("/home/task_b_0/v/root", 0)
+		container("/home/task_b_0/v/other", 4001)
+	}).output(t)
+	change := "for f in v/root/file v/other/file v/theirs; do echo more >> $f && [ -O $f ] && [ -G $f ] && echo ok; done; rm -r v/root v/other && ls v"
+	if got := prepareRun(t, e, "c_0", change, with).output(t); got != "ok\nok\nok\ntheirs\n" {
+		t.Errorf("the next task saw\n%s", got)
+	}
+}
+
+// A cache that somebody can still change when the task is over is given to nobody.
+func TestCacheThatSomebodyHolds(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	var logged strings.Builder
+	c := config("/home", 1)
+	c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	e, source := open(t, c), cache(t)
+	run := prepareRun(t, e, "a_0", "echo x > v/file", func(b engines.Builder) {
+		mount(t, b, engines.Mount{Source: source, Target: "v"})
+	})
+	held, err := os.Open("/home/task_a_0/v") // as another task could that was given it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	run.output(t)
+	if _, err := os.Lstat(source); err == nil {
+		t.Error("the cache is still there")
+	}
+	if !strings.Contains(logged.String(), "still uses a mount") {
+		t.Errorf("logged %s", logged.String())
+	}
+}
+
+// Where a task shares a folder with others it may put what is theirs at the place of its mount: the worker does not
+// remove it.
+func TestPlaceThatIsReplaced(t *testing.T) {
+	if !accountstest.Inside(t) {
+		return
+	}
+	if err := errors.Join(os.MkdirAll("/home/shared/precious", 0o755), os.WriteFile("/home/shared/precious/file", nil, 0o600), os.Chmod("/home/shared", 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	e, given := open(t, config("/home", 1)), cache(t)
+	prepareRun(t, e, "a_0", "cd /home/shared && mv v w && mv precious v", func(b engines.Builder) {
+		mount(t, b, engines.Mount{Source: given, Target: "/home/shared/v", Given: true})
+	}).output(t)
+	if _, err := os.Stat("/home/shared/v/file"); err != nil {
+		t.Error(err)
+	}
+}
+
 // A worker that is killed leaves a cache mounted in a task's directory; neither is removed with the other.
 func TestMountsAfterAKill(t *testing.T) {
 	if !accountstest.Inside(t) {

@@ -95,8 +95,7 @@ func (p *progress) enter(name string) *transfer {
 	return t
 }
 
-// transfer is the upload of one artifact. How far it is tells the position in its file, which moves also
-// when the kernel sends it.
+// transfer is the upload of one artifact. How far it is tells the position in its file.
 type transfer struct {
 	progress *progress
 	name     string

@@ -166,6 +166,25 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
+// TestRefusedMount: a task that asks for a place that it cannot have spoils no cache. One that the engine
+// may have spoilt itself is nobody's.
+func TestRefusedMount(t *testing.T) {
+	s := newStand(t)
+	s.life(oneCache, success(), leave(t, "text"))
+	refused := strings.TrimSuffix(oneCache, "]") + `, {"directory": "d", "cacheName": "two"}, {"file": "d/f", "content": {"raw": ""}}, {"file": "c/left", "content": {"raw": ""}}]`
+	r := s.life(refused, success(), nil)
+	r.resolved(t, task.Failed, "something is there already")
+	if r := s.life(oneCache, success(), nil); r.files["c/left"] != "text" {
+		t.Errorf("the next task saw %v", r.files)
+	}
+	s.broken = errors.New("the disk is full")
+	s.life(oneCache, success(), nil).resolved(t, task.Failed, "the disk is full")
+	s.broken = nil
+	if r := s.life(oneCache, success(), nil); len(r.files) != 1 {
+		t.Errorf("the task after an engine's failure saw %v", r.files)
+	}
+}
+
 // TestContentOfACache is for a new one alone.
 func TestContentOfACache(t *testing.T) {
 	s := newStand(t)

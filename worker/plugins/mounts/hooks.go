@@ -31,7 +31,7 @@ type hooks struct {
 
 	mu      sync.Mutex // of taken
 	taken   []*taken
-	built   bool // the engine may have mounted something
+	built   bool // all is mounted, and the commands may have been started
 	stopped bool // the engine has freed what the run held, or does before Finish
 	spoilt  bool // the caches may not be used any more
 }
@@ -41,6 +41,7 @@ type taken struct {
 	*dircache.Cache
 	mount *mount
 	ready bool // has its content
+	torn  bool // the engine failed to mount it, and may have done half of it
 }
 
 func newHooks(p *Plugin, run *task.Run, mounts []*mount) *hooks {
@@ -102,7 +103,6 @@ func (h *hooks) Build(ctx context.Context, b engines.Builder) error {
 	if !ok {
 		return engines.ErrNotSupported
 	}
-	h.built = true
 	for i, m := range h.mounts {
 		err := h.mount(ctx, mounter, m, filepath.Join(h.staging, strconv.Itoa(i)))
 		if err != nil && ctx.Err() != nil {
@@ -112,6 +112,7 @@ func (h *hooks) Build(ctx context.Context, b engines.Builder) error {
 			return named(m, err)
 		}
 	}
+	h.built = true
 	return nil
 }
 
@@ -128,6 +129,8 @@ func (h *hooks) mount(ctx context.Context, mounter engines.Mounter, m *mount, st
 		h.say("Moving existing writable directory cache %s from %s to %s", m.cache(), c.Dir, m.place)
 	}
 	if err := mounter.Mount(ctx, engines.Mount{Source: c.Dir, Target: m.target()}); err != nil {
+		_, refused := errors.AsType[*task.Error](err) // before anything was done
+		c.torn = !refused
 		return err
 	}
 	h.say("Successfully mounted writable directory cache '%s'", m.place)
@@ -148,7 +151,7 @@ func (h *hooks) cache(m *mount) *taken {
 func (h *hooks) say(format string, args ...any) { h.run.Log.Info("[mounts] "+format, args...) }
 
 // Stopped implements plugins.Stopper. It decides about the caches while there is a log to say it
-// in.
+// in. Those of a task that no command of was started are as they were.
 func (h *hooks) Stopped(_ context.Context, result engines.Result) error {
 	h.stopped = true
 	if len(h.taken) == 0 || !h.built {
@@ -208,7 +211,7 @@ func (h *hooks) giveBack() {
 	defer h.mu.Unlock()
 	for _, c := range h.taken {
 		end := c.Release
-		if h.spoilt || !c.ready {
+		if h.spoilt || c.torn || !c.ready {
 			end = c.Discard
 		}
 		if err := end(); err != nil {

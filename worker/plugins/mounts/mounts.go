@@ -75,6 +75,10 @@ func (p *Plugin) Open() (err error) {
 	return nil
 }
 
+// Files are the downloads, for whatever else is fetched for tasks. There are none before Open, and none
+// where mounts are disabled.
+func (p *Plugin) Files() *filecache.Cache { return p.files }
+
 // Collectors delete what can be had again: downloads first, then caches. There are none before Open.
 func (p *Plugin) Collectors() []room.Collector {
 	if p.files == nil {

@@ -46,6 +46,7 @@ type stand struct {
 	asked   []time.Time
 	answers []tc.PurgeRequest
 	down    error
+	broken  error // of every mount
 }
 
 func newStand(t *testing.T, change ...func(*mounts.Config)) *stand {
@@ -176,7 +177,7 @@ func (s *stand) hooks(h all, r *ran, status engines.Status, act func(dir string)
 	if err := h.Prepare(s.Context()); err != nil {
 		return errors.Join(err, h.Stopped(s.Context(), nil))
 	}
-	b := &builder{dir: r.Dir}
+	b := &builder{dir: r.Dir, broken: s.broken}
 	if err := h.Build(s.Context(), b); err != nil {
 		b.dispose(s)
 		return errors.Join(err, h.Stopped(s.Context(), nil))
@@ -220,10 +221,14 @@ func tree(t testing.TB, dir string) map[string]string {
 type builder struct {
 	engines.Builder
 	dir     string
+	broken  error // of every mount
 	mounted []engines.Mount
 }
 
 func (b *builder) Mount(_ context.Context, m engines.Mount) error {
+	if b.broken != nil {
+		return b.broken
+	}
 	if !filepath.IsAbs(m.Target) {
 		m.Target = filepath.Join(b.dir, m.Target)
 	}

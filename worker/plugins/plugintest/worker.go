@@ -75,9 +75,9 @@ func (c Case) runner(t *testing.T, plugin plugins.Plugin, trouble *trouble, queu
 	}
 	return taskrun.New(taskrun.Deps{
 		Client:  tc.New("http://queue.invalid", &http.Client{Transport: queue}, retry.Policy{Total: time.Minute}),
-		Engine:  e,
+		Kinds:   taskrun.Native(e, schema),
 		Plugins: []plugins.Plugin{neighbour{trouble, "before"}, plugin, neighbour{trouble, "after"}},
-		Schema:  schema, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
+		Logger:  slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
 		TasksDir: t.TempDir(), Header: "header", CleanUp: true, Started: func(string, int64) {},
 	}, tc.Claim{
 		TaskID: "UOq9JeqHT3KyoEmN6J_Row", TakenUntil: now.Add(20 * time.Minute), Task: definition,

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/docker"
+	"github.com/workerkit/workerkit/internal/filecache"
+	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/worker/dockerworker"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/container"
+	"github.com/workerkit/workerkit/worker/engines/container/images"
+	"github.com/workerkit/workerkit/worker/plugins"
+	"github.com/workerkit/workerkit/worker/plugins/mounts"
+	"github.com/workerkit/workerkit/worker/room"
+	"github.com/workerkit/workerkit/worker/taskrun"
+)
+
+const (
+	// imagesFile is the public worker's, of the images that were loaded from artifacts.
+	imagesFile = "d2g-image-cache.json"
+	// dockerTime bounds the search for an engine of containers.
+	dockerTime = time.Minute
+)
+
+// native is how payloads are run that are not docker-worker's; not at all without an engine for them.
+func (p parts) native(engine engines.Engine, list []plugins.Plugin) ([]taskrun.Kind, error) {
+	if engine == nil {
+		return nil, nil
+	}
+	schema, err := p.merge(engine, list)
+	if err != nil {
+		return nil, err
+	}
+	return taskrun.Native(engine, schema), nil
+}
+
+// openContainers has runs take payloads of docker-worker, where they are enabled, before all others. The
+// returned function is for after the last run. With an error, code is what the program ends with.
+func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), code int, err error) {
+	if !p.config.D2GConfig.EnableD2G {
+		return func() {}, 0, nil
+	}
+	ctx, done := context.WithTimeout(context.Background(), dockerTime)
+	defer done()
+	found, err := docker.Open(ctx, "")
+	if err != nil {
+		return nil, exitInvalid, fmt.Errorf("payloads of docker-worker are enabled (d2gConfig.enableD2G), and cannot be run: %w", err)
+	}
+	p.logger.Info("tasks run in containers too", "engine", found.Name(), "at", found.Host, "rootless", found.Rootless)
+	files, closeFiles, err := p.openDownloads(made, runs.Plugins)
+	if err != nil {
+		return nil, exitUnreadable, errors.Join(err, found.Close())
+	}
+	store := images.Open(images.Config{
+		API: found.API, Files: files, Artifacts: made.fetcher(), State: imagesFile, Pulls: retry.API(), Logger: p.logger, Now: time.Now,
+	})
+	shut = func() {
+		ctx, done := context.WithTimeout(context.Background(), closeTime)
+		defer done()
+		if err := errors.Join(store.Close(ctx), closeFiles(ctx), found.Close()); err != nil {
+			p.logger.Warn("the container images did not end cleanly", "error", err)
+		}
+	}
+	kind, err := made.dockerWorker(found, store)
+	if err != nil {
+		shut()
+		return nil, exitInternal, err
+	}
+	runs.Kinds = append([]taskrun.Kind{kind}, runs.Kinds...)
+	p.collectors = append([]room.Collector{store}, p.collectors...) // an image is got again soonest
+	return shut, 0, nil
+}
+
+// dockerWorker is how payloads of docker-worker are run.
+func (p parts) dockerWorker(found *docker.Engine, store *images.Store) (taskrun.Kind, error) {
+	schema, err := dockerworker.Schema()
+	if err == nil {
+		err = schema.Warm()
+	}
+	if err != nil {
+		return taskrun.Kind{}, err //nolint:wrapcheck // says what is wrong
+	}
+	c := p.config
+	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client})
+	made := container.Config{
+		Docker: found, Images: store, Worker: c.TaskQueueID() + "/" + c.WorkerGroup + "/" + c.WorkerID, Limits: p.limits(), Logger: p.logger,
+	}
+	if c.D2GConfig.AllowGPUs {
+		made.GPUs = c.D2GConfig.GPUs
+	}
+	return taskrun.Kind{
+		Name: dockerworker.Name, Engine: container.New(made), Schema: schema,
+		Accepts: dockerworker.Accepts, Translate: translator.Translate, Permit: translator.Permit,
+	}, nil
+}
+
+// openDownloads opens the downloads, unless mounts have them open.
+func (p *program) openDownloads(made parts, list []plugins.Plugin) (files *filecache.Cache, shut func(context.Context) error, err error) {
+	for _, plugin := range list {
+		if m, ok := plugin.(*mounts.Plugin); ok && m.Files() != nil {
+			return m.Files(), func(context.Context) error { return nil }, nil
+		}
+	}
+	files, err = filecache.Open(made.downloads())
+	if err != nil {
+		return nil, nil, fmt.Errorf("the downloadsDir cannot be used: %w", err)
+	}
+	p.collectors = append(p.collectors, files)
+	return files, files.Close, nil
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
+	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcindex"
+	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
+
+	"github.com/workerkit/workerkit/internal/docker/dockertest"
+)
+
+const backingLog = "public/logs/live_backing.log"
+
+// engines runs a test with each real engine of containers, and the image that it can use.
+func withEngines(t *testing.T, test func(t *testing.T, m *machine, e dockertest.Engine, image string), config map[string]any) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, path)
+	}
+	if !dockertest.Inside(t, path) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		t.Setenv("DOCKER_HOST", e.Host)
+		given := map[string]any{"d2gConfig": object{"enableD2G": true}}
+		for key, value := range config {
+			given[key] = value
+		}
+		test(t, newMachine(t, given), e, dockertest.BusyboxImage(t, e))
+	})
+}
+
+// contained is a payload of docker-worker that runs a script.
+func contained(image any, script string, more object) map[string]any {
+	payload := map[string]any{"image": image, "command": []string{"sh", "-c", script}}
+	for key, value := range more {
+		payload[key] = value
+	}
+	return payload
+}
+
+// having gives a task scopes.
+func having(scopes ...string) func(*tcqueue.TaskDefinitionRequest) {
+	return func(task *tcqueue.TaskDefinitionRequest) { task.Scopes = scopes }
+}
+
+// TestContainerPayloads runs payloads of each kind, beside native ones.
+func TestContainerPayloads(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, _ dockertest.Engine, image string) {
+		m.start()
+		native := m.create(sh("echo native $0"))
+		first := m.create(contained(image, `echo "$A"; echo "$TASK_ID $RUN_ID [$TASK_WORKDIR]"
+			mkdir -p /out/deep && echo one > /out/a.txt && echo two > /out/deep/b.txt && echo volume > /vol/v.txt && echo single > /tmp/single`, object{
+			"env": object{"A": "line\nbreak"}, "log": "public/task.log",
+			"artifacts": object{
+				"public/single": object{"type": "file", "path": "/tmp/single"}, "public/out": object{"type": "directory", "path": "/out"},
+				"public/vol": object{"type": "volume", "path": "/vol"}, "public/none": object{"type": "file", "path": "/none"},
+			},
+		}))
+		m.resolved(native, 0, "completed")
+		m.resolved(first, 0, "completed")
+		contains(t, m.artifact(native, 0, backingLog), "native")
+		log := strings.ReplaceAll(m.artifact(first, 0, "public/task_backing.log"), "\r\n", "\n")
+		contains(t, log, "line\nbreak\n", first+" 0 []\n")
+		for name, want := range map[string]string{"public/single": "single", "public/out/a.txt": "one", "public/out/deep/b.txt": "two", "public/vol/v.txt": "volume"} {
+			if got := strings.TrimSpace(m.artifact(first, 0, name)); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+
+		named := object{"type": "docker-image", "name": image}
+		for _, c := range []struct {
+			payload map[string]any
+			want    string
+			says    string
+		}{
+			{contained(named, "exit 0", nil), "completed", ""},
+			{contained(image, "exit 3", nil), "failed", "exit"},
+			{contained(image, "exit 4", object{"onExitStatus": object{"retry": []int{4, 4}}}), "intermittent-task", ""},
+			{contained(image, "sleep 60", object{"maxRunTime": 1}), "failed", "max run time exceeded"},
+			{contained(image, "true", object{"features": object{"dind": true}}), "malformed-payload", "docker-worker had this once"},
+			{contained(image, "true", object{"mounts": []any{}}), "malformed-payload", "the image makes this one of docker-worker"},
+			{contained(image, "true", object{"capabilities": object{"privileged": true}}), "malformed-payload", "docker-worker:capability:privileged"},
+			{contained(image, "true", object{"features": object{"chainOfTrust": true}}), "malformed-payload", "the chain of trust is disabled"},
+		} {
+			id := m.create(c.payload)
+			m.resolved(id, 0, c.want)
+			contains(t, m.artifact(id, 0, backingLog), c.says)
+		}
+		quiet := m.create(contained(image, "true", object{"features": object{"artifacts": false}, "artifacts": object{"public/a": object{"type": "file", "path": "/bin/sh"}}}))
+		m.resolved(quiet, 0, "completed")
+		if list, err := m.queue().ListArtifacts(quiet, "0", "", ""); err != nil || len(list.Artifacts) > 0 {
+			t.Errorf("artifacts %+v, %v", list, err)
+		}
+	}, nil)
+}
+
+// TestContainerCaches: what one task leaves in a cache, the next one has; and only those with its scope.
+func TestContainerCaches(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, _ dockertest.Engine, image string) {
+		m.start()
+		cache := object{"cache": object{"one": "/builds/one"}}
+		first := m.create(contained(image, "echo left > /builds/one/file && adduser -D nobody2; chown 1000 /builds/one/file", cache), having("docker-worker:cache:one"))
+		m.resolved(first, 0, "completed")
+		second := m.create(contained(image, "cat /builds/one/file; stat -c %u /builds/one/file", cache), having("docker-worker:cache:one:"+pool))
+		m.resolved(second, 0, "completed")
+		contains(t, strings.ReplaceAll(m.artifact(second, 0, backingLog), "\r", ""), "left\n1000\n")
+		without := m.create(contained(image, "true", cache))
+		m.resolved(without, 0, "malformed-payload")
+		contains(t, m.artifact(without, 0, backingLog), "docker-worker:cache:one")
+		spoiling := m.create(contained(image, "exit 9", object{"cache": cache["cache"], "onExitStatus": object{"purgeCaches": []int{9}}}), having("docker-worker:*"))
+		m.resolved(spoiling, 0, "failed")
+		empty := m.create(contained(image, "ls /builds/one; ! [ -e /builds/one/file ]", cache), having("docker-worker:*"))
+		m.resolved(empty, 0, "completed")
+	}, nil)
+}
+
+// save writes an image into a folder, as docker save and zstd would.
+func save(t *testing.T, e dockertest.Engine, image, dir string) string {
+	t.Helper()
+	saved, err := e.API.ImageSave(t.Context(), []string{image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer saved.Close()
+	path := filepath.Join(dir, "image.tar.zst")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	z, err := zstd.NewWriter(file)
+	if err == nil {
+		if _, err = io.Copy(z, saved); err == nil {
+			err = z.Close()
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestContainerImages: images that other tasks made, found by their id and by the index.
+func TestContainerImages(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, e dockertest.Engine, _ string) {
+		files := dockertest.Busybox(t)
+		files["etc/marker"] = dockertest.File{Text: []byte("of an artifact\n")}
+		path := save(t, e, dockertest.MakeImage(t, e, "workerkit.test/marked:1", files), m.dir)
+		m.start()
+		maker := m.create(with(sh(fmt.Sprintf("cp %s image.tar.zst", path)), "artifacts", []object{{"type": "file", "path": "image.tar.zst", "name": "public/image.tar.zst"}}))
+		m.resolved(maker, 0, "completed")
+		_, err := tcindex.New(m.Credentials(), m.RootURL).InsertTask("tests.image", &tcindex.InsertTaskRequest{
+			TaskID: maker, Data: json.RawMessage(`{}`), Expires: tcclient.Time(time.Now().Add(time.Hour)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := object{"type": "task-image", "taskId": maker, "path": "public/image.tar.zst"}
+		depends := func(task *tcqueue.TaskDefinitionRequest) { task.Dependencies = []string{maker} }
+		first := m.create(contained(of, "cat /etc/marker", nil), depends)
+		m.resolved(first, 0, "completed")
+		contains(t, m.artifact(first, 0, backingLog), "of an artifact", "[d2g] Load")
+		again := m.create(contained(of, "cat /etc/marker", nil), depends)
+		m.resolved(again, 0, "completed")
+		contains(t, m.artifact(again, 0, backingLog), "of an artifact", "[d2g] Using cached docker image")
+		indexed := m.create(contained(object{"type": "indexed-image", "namespace": "tests.image", "path": "public/image.tar.zst"}, "cat /etc/marker", nil))
+		m.resolved(indexed, 0, "completed")
+		contains(t, m.artifact(indexed, 0, backingLog), "of an artifact")
+		stranger := m.create(contained(of, "true", nil))
+		m.resolved(stranger, 0, "malformed-payload")
+		contains(t, m.artifact(stranger, 0, backingLog), "add it to task.dependencies")
+	}, nil)
+}
+
+// TestContainerProxy: a container calls Taskcluster with the scopes of its task, those that it has by
+// docker-worker's names included.
+func TestContainerProxy(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, _ dockertest.Engine, image string) {
+		m.start()
+		id := m.create(contained(image, `echo "$TASKCLUSTER_PROXY_URL"; wget -q -O - "$TASKCLUSTER_PROXY_URL/api/auth/v1/scopes/current"`,
+			object{"features": object{"taskclusterProxy": true}}), having("docker-worker:cache:never"))
+		m.resolved(id, 0, "completed")
+		contains(t, m.artifact(id, 0, backingLog), "http://taskcluster", "docker-worker:cache:never")
+		if strings.Contains(m.artifact(id, 0, backingLog), "generic-worker:cache") {
+			t.Error("what the worker grants to its features is not the task's")
+		}
+	}, nil)
+}
+
+// TestContainersAlone: without native payloads, certificates are made.
+func TestContainersAlone(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, e dockertest.Engine, image string) {
+		code, _, stderr := call(&off{}, "new-ed25519-keypair", "--file", filepath.Join(m.dir, "key"))
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		m.start()
+		native := m.create(sh("true"))
+		m.resolved(native, 0, "malformed-payload")
+		contains(t, m.artifact(native, 0, backingLog), "workers of the pool "+pool+" run docker-worker payloads (those with an image) only")
+		id := m.create(contained(image, "echo of > /made", object{"features": object{"chainOfTrust": true}, "artifacts": object{"public/made": object{"type": "file", "path": "/made"}}}))
+		m.resolved(id, 0, "completed")
+		found, err := e.API.ImageInspect(t.Context(), image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		contains(t, m.artifact(id, 0, "public/chain-of-trust.json"), `"imageHash": "`+found.ID, `"public/made"`, `"image": "`+image)
+	}, map[string]any{"disableNativePayloads": true})
+}
+
+// TestNoContainerEngine: a worker that is to run containers and cannot, takes no task.
+func TestNoContainerEngine(t *testing.T) {
+	m := newMachine(t, map[string]any{"d2gConfig": object{"enableD2G": true}})
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(m.dir, "none"))
+	id := m.create(contained("busybox", "true", nil))
+	p := m.start()
+	p.exits(exitInvalid)
+	contains(t, p.stderr.String(), "d2gConfig.enableD2G", "there is no such socket", "DOCKER_HOST")
+	if n := m.counts()["queue.claimWork"]; n != 0 || m.reason(id, 0) != "pending" {
+		t.Errorf("it claimed %d times; the task is %s", n, m.reason(id, 0))
+	}
+}
+
+// TestContainersDisabled: payloads of docker-worker are told how to be run.
+func TestContainersDisabled(t *testing.T) {
+	m := newMachine(t, nil)
+	m.start()
+	id := m.create(contained("busybox", "true", nil))
+	m.resolved(id, 0, "malformed-payload")
+	contains(t, m.artifact(id, 0, backingLog), "payload.image: payloads of docker-worker", "d2gConfig.enableD2G", pool)
+}

@@ -1,0 +1,171 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/moby/client"
+
+	"github.com/workerkit/workerkit/internal/docker"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/container/images"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// builder collects what a container is made of.
+type builder struct {
+	engine  *Engine
+	run     *task.Run
+	spec    Spec
+	name    string
+	image   images.Image
+	workdir string   // absolute
+	line    []string // that runs, the image's entry point included
+	ports   int
+	net     *network
+	env     map[string]string
+	mounts  []mounted
+	proxies []*proxy
+	id      string // of the container; "" before there is one
+
+	freed sync.Once
+}
+
+// Setenv implements engines.Builder. TASK_WORKDIR is not set: the task directory is not in the container.
+func (b *builder) Setenv(name, value string) error {
+	if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+		return task.Malformed("environment variable %q cannot be set: a name has no '=', and neither has a NUL character", name)
+	}
+	if name != "TASK_WORKDIR" || value != b.run.Dir {
+		b.env[name] = value
+	}
+	return nil
+}
+
+// variables are the entries of the environment.
+func (b *builder) variables() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(b.env)) {
+		all = append(all, name+"="+b.env[name])
+	}
+	return all
+}
+
+// Environment is what a certificate of the task says of where it ran.
+func (b *builder) Environment() map[string]string {
+	about := map[string]string{"imageHash": b.image.ID}
+	if b.image.ArtifactSHA256 != "" {
+		about["imageArtifactHash"] = "sha256:" + b.image.ArtifactSHA256
+	}
+	return about
+}
+
+// Discard implements engines.Builder.
+func (b *builder) Discard(ctx context.Context) error { return b.free(ctx) }
+
+// free frees everything, once.
+func (b *builder) free(ctx context.Context) (err error) {
+	b.freed.Do(func() {
+		for _, p := range b.proxies {
+			p.close()
+		}
+		if b.id != "" {
+			err = b.engine.removeContainer(ctx, b.id)
+		}
+		if b.net != nil {
+			err = errors.Join(err, b.engine.removeNetwork(ctx, b.net.id))
+		}
+		for _, m := range b.mounts {
+			if m.Given {
+				err = errors.Join(err, os.RemoveAll(m.Source))
+			}
+		}
+		if b.image.Release != nil {
+			b.image.Release()
+		}
+		if err != nil {
+			err = fmt.Errorf("container: remove what the task had: %w", explain(err))
+		}
+	})
+	return err
+}
+
+// Start implements engines.Builder.
+func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
+	s, err := b.start(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, errors.Join(explain(err), b.free(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+// start makes the container, listens to it, and starts it. Its output is attached to before it can
+// print anything, and its end waited for before it can end.
+func (b *builder) start(ctx context.Context) (*sandbox, error) {
+	options, err := b.options()
+	if err != nil {
+		return nil, err
+	}
+	made, err := b.engine.api.ContainerCreate(ctx, options)
+	if err != nil {
+		return nil, b.refused(err)
+	}
+	b.id = made.ID
+	for _, warning := range made.Warnings {
+		b.run.Logger.Warn("container: the engine warns", "warning", warning)
+	}
+	attached, err := b.engine.api.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil, fmt.Errorf("container: attach: %w", err)
+	}
+	s := newSandbox(b, attached.HijackedResponse)
+	b.run.Log.Info("Executing command 0: %s", quoted(b.line))
+	if _, err := b.engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{}); err != nil {
+		code, ours := notStarted(err)
+		if !ours || docker.Gone(err) || ctx.Err() != nil {
+			s.abandon()
+			return nil, fmt.Errorf("container: start: %w", err)
+		}
+		s.failed(code, err)
+		return s, nil
+	}
+	go s.follow() //nolint:contextcheck // ctx bounds the start alone
+	return s, nil
+}
+
+// refused says what a container could not be made of.
+func (b *builder) refused(err error) error {
+	if docker.Missing(err) {
+		return task.Internal("the image %s was removed while the task was being prepared: %w. Leave it to the worker to remove images", b.image.Name, err)
+	}
+	return fmt.Errorf("container: make the container: %w", err)
+}
+
+// quoted is a command as one would type it into a shell.
+func quoted(words []string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_"
+	all := make([]string, len(words))
+	for i, word := range words {
+		if word == "" || strings.Trim(word, plain) != "" {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		all[i] = word
+	}
+	return strings.Join(all, " ")
+}
+
+var (
+	_ engines.Builder = (*builder)(nil)
+	_ engines.Mounter = (*builder)(nil)
+	_ engines.Proxier = (*builder)(nil)
+	_ engines.Prober  = (*builder)(nil)
+)

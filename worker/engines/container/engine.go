@@ -1,0 +1,226 @@
+// Package container runs a task's command in a container, by the Docker Engine API of Docker or
+// Podman. No program is run for it and no text of one is read.
+//
+// Each run has a container and a network of its own, with labels that name the worker: what a
+// worker left that was killed is removed when one of the same identity opens the engine. Files leave
+// the container as a stream; those in a mount are opened where they are, on this machine. A path is
+// followed as in the container: no link in it leads to a file of the machine.
+//
+// The task directory is not in the container: what the worker puts there is mounted, and relative
+// paths count from the image's working directory.
+//
+// A command that a signal ended has the exit code 128 plus the signal's number, as the engines of
+// containers tell it and payloads expect it. Everything in a container ends with its first process.
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+
+	"github.com/workerkit/workerkit/internal/docker"
+	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/engines/container/images"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// Name is the engine's name.
+const Name = "container"
+
+// Config says how an engine works.
+type Config struct {
+	Docker *docker.Engine
+	Images images.Images
+	// Worker is this worker's identity: no two workers of one engine of containers have the same.
+	Worker string
+	Limits proc.Limits // of each task
+	// GPUs are those that tasks have, in the form of docker run --gpus; "" is none.
+	GPUs string
+	// Metadata keeps the clouds' metadata services closed to bridges whose names begin with
+	// BridgePrefix. nil leaves them open.
+	Metadata Metadata
+	Logger   *slog.Logger
+}
+
+// Metadata closes the metadata services to tasks: a *firewall.Bridges.
+type Metadata interface {
+	Deny(ctx context.Context) error
+	Close(ctx context.Context) error
+}
+
+// Engine is the engine.
+type Engine struct {
+	config Config
+	api    *client.Client
+	mtu    func(ctx context.Context) string
+}
+
+// New makes the engine. Open is to be called before the first run.
+func New(c Config) *Engine {
+	e := &Engine{config: c, api: c.Docker.API}
+	var mu sync.Mutex
+	var known *string
+	e.mtu = func(ctx context.Context) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if known == nil {
+			text := e.defaultMTU(ctx)
+			known = &text
+		}
+		return *known
+	}
+	return e
+}
+
+// Name implements engines.Engine.
+func (*Engine) Name() string { return Name }
+
+// label is the key of the label by which what a worker made is known.
+const label = "workerkit.worker"
+
+// Open implements engines.Keeper: it removes what an earlier worker of the same identity left.
+func (e *Engine) Open(ctx context.Context) error {
+	if err := e.clear(ctx); err != nil {
+		return fmt.Errorf("container: remove what an earlier worker left: %w", explain(err))
+	}
+	if e.config.Metadata != nil {
+		return e.config.Metadata.Deny(ctx) //nolint:wrapcheck // says what is wrong
+	}
+	return nil
+}
+
+// Close implements engines.Keeper.
+func (e *Engine) Close(ctx context.Context) error {
+	if e.config.Metadata == nil {
+		return nil
+	}
+	return e.config.Metadata.Close(ctx) //nolint:wrapcheck // says what is wrong
+}
+
+// clear removes the containers and networks with this worker's label.
+func (e *Engine) clear(ctx context.Context) error {
+	filter := make(client.Filters).Add("label", label+"="+e.config.Worker)
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
+	if err != nil {
+		return err //nolint:wrapcheck // by Open
+	}
+	var failed error
+	for _, c := range containers.Items {
+		failed = errors.Join(failed, e.removeContainer(ctx, c.ID))
+	}
+	networks, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	for _, n := range networks.Items {
+		failed = errors.Join(failed, e.removeNetwork(ctx, n.ID))
+	}
+	if n := len(containers.Items); n > 0 {
+		e.config.Logger.Info("container: removed containers that an earlier worker left", "count", n)
+	}
+	return failed
+}
+
+// NewBuilder implements engines.Engine. The network is made while the image is fetched.
+func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder, error) {
+	spec, err := decode(run)
+	if err != nil {
+		return nil, err
+	}
+	if e.config.Metadata != nil {
+		if err := e.config.Metadata.Deny(ctx); err != nil { // somebody may have changed the rules
+			return nil, fmt.Errorf("container: %w", err)
+		}
+	}
+	b := &builder{engine: e, run: run, spec: spec, name: name(run), env: map[string]string{}}
+	var making sync.WaitGroup
+	var networkErr error
+	making.Go(func() { b.net, networkErr = e.newNetwork(ctx, b.name) })
+	b.image, err = e.config.Images.Ensure(ctx, spec.Image.ref(), run)
+	making.Wait()
+	if err == nil {
+		err = networkErr
+	}
+	if err == nil {
+		err = b.look(ctx)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, errors.Join(explain(err), b.free(context.WithoutCancel(ctx)))
+	}
+	return b, nil
+}
+
+// look asks what the image says of itself, and whether there is something to run.
+func (b *builder) look(ctx context.Context) error {
+	found, err := b.engine.api.ImageInspect(ctx, b.image.ID)
+	if err != nil {
+		return fmt.Errorf("container: look at the image %s: %w", b.image.Name, err)
+	}
+	b.workdir = "/"
+	b.line = b.spec.Command
+	if c := found.Config; c != nil {
+		if strings.HasPrefix(c.WorkingDir, "/") {
+			b.workdir = c.WorkingDir
+		}
+		if len(b.line) == 0 {
+			b.line = c.Cmd
+		}
+		b.line = append(append([]string{}, c.Entrypoint...), b.line...)
+		b.ports = len(c.ExposedPorts)
+	}
+	if b.spec.WorkingDirectory != "" {
+		b.workdir = b.spec.WorkingDirectory
+	}
+	if len(b.line) == 0 {
+		return task.Malformed("the image %s has no command of its own, and the payload has none: add payload.command", b.image.Name)
+	}
+	return foreign(found)
+}
+
+// foreign tells that an image is for another system.
+func foreign(found client.ImageInspectResult) error {
+	if os := image.InspectResponse(found.InspectResponse).Os; os != "" && os != "linux" {
+		return task.Malformed("the image is for %s; this worker runs images for Linux", os)
+	}
+	return nil
+}
+
+// name is that of a run's container and network: no two runs have the same.
+func name(run *task.Run) string {
+	const size = 4
+	tail := make([]byte, size)
+	_, _ = rand.Read(tail) // never fails
+	return fmt.Sprintf("workerkit-%s-%d-%s", run.TaskID, run.RunID, hex.EncodeToString(tail))
+}
+
+// explain turns an error of the engine of containers into one that says what to do.
+func explain(err error) error {
+	if _, ours := errors.AsType[*task.Error](err); ours || err == nil {
+		return err
+	}
+	switch {
+	case docker.Gone(err):
+		return task.Internal("the container engine of this worker has gone away: %w. Its log (journalctl -u docker, or -u podman) says why", err)
+	case docker.Full(err):
+		return task.Internal("the disk of this worker's container engine is full: %w. A larger disk is needed, or a higher requiredDiskSpaceMegabytes, by which images that are not used are removed in time", err)
+	default:
+		return err
+	}
+}
+
+var (
+	_ engines.Engine = (*Engine)(nil)
+	_ engines.Keeper = (*Engine)(nil)
+)

@@ -1,0 +1,295 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/workerkit/workerkit/internal/docker"
+	"github.com/workerkit/workerkit/worker/engines"
+)
+
+// files are those of a container that has ended. A path is followed step by step, here: a link leads
+// to where it would in the container, from its own file system into a mount and back.
+type files struct {
+	api     *client.Client
+	id      string
+	workdir string
+	mounts  []mounted
+
+	mu   sync.Mutex
+	seen map[string]entry // of the container's own file system, by path
+}
+
+func newFiles(b *builder) *files {
+	return &files{api: b.engine.api, id: b.id, workdir: b.workdir, mounts: b.mounts, seen: map[string]entry{}}
+}
+
+// entry is what is at a path.
+type entry struct {
+	mode     fs.FileMode
+	size     int64
+	modified time.Time
+	link     string // where a symbolic link leads
+}
+
+// mostLinks is how many links a path may have, as on Linux.
+const mostLinks = 40
+
+// pathError is the form of all errors about a path.
+func pathError(p string, err error) error { return &fs.PathError{Op: "open", Path: p, Err: err} }
+
+// resolve follows a path to a place without links and what is there.
+func (f *files) resolve(ctx context.Context, p string) (string, entry, error) {
+	here, at, links := "/", entry{mode: fs.ModeDir}, 0
+	rest := strings.Split(p, "/")
+	if !path.IsAbs(p) {
+		rest = append(strings.Split(f.workdir, "/"), rest...)
+	}
+	for len(rest) > 0 {
+		part := rest[0]
+		rest = rest[1:]
+		if part == "" || part == "." {
+			continue
+		}
+		if !at.mode.IsDir() {
+			return "", entry{}, pathError(p, fs.ErrNotExist) // a file is no folder
+		}
+		next := path.Join(here, part) // ".." as well
+		e, err := f.look(ctx, next)
+		if err != nil {
+			return "", entry{}, err
+		}
+		if e.mode&fs.ModeSymlink == 0 {
+			here, at = next, e
+			continue
+		}
+		if links++; links > mostLinks {
+			return "", entry{}, pathError(p, errLoop)
+		}
+		if path.IsAbs(e.link) {
+			here, at = "/", entry{mode: fs.ModeDir}
+		}
+		rest = append(strings.Split(e.link, "/"), rest...)
+	}
+	return here, at, nil
+}
+
+var errLoop = fmt.Errorf("too many symbolic links")
+
+// look tells what is at an absolute path whose folders are no links.
+func (f *files) look(ctx context.Context, p string) (entry, error) {
+	if p == "/" {
+		return entry{mode: fs.ModeDir}, nil
+	}
+	if m, rel, ok := within(f.mounts, p); ok {
+		return lookHere(m, rel)
+	}
+	f.mu.Lock()
+	e, known := f.seen[p]
+	f.mu.Unlock()
+	if known {
+		return e, nil
+	}
+	found, err := f.api.ContainerStatPath(ctx, f.id, client.ContainerStatPathOptions{Path: p})
+	switch {
+	case ctx.Err() != nil:
+		return entry{}, context.Cause(ctx)
+	case docker.Missing(err):
+		return entry{}, pathError(p, fs.ErrNotExist)
+	case err != nil:
+		return entry{}, fmt.Errorf("container: look at %s: %w", p, explain(err))
+	}
+	e = entry{mode: found.Stat.Mode, size: found.Stat.Size, modified: found.Stat.Mtime, link: found.Stat.LinkTarget}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen[p] = e
+	return e, nil
+}
+
+// lookHere tells what is at a path in a mount.
+func lookHere(m mounted, rel string) (entry, error) {
+	if rel == "." {
+		info, err := os.Lstat(m.Source)
+		if err != nil {
+			return entry{}, err //nolint:wrapcheck // names the file
+		}
+		return entry{mode: info.Mode(), size: info.Size(), modified: info.ModTime()}, nil
+	}
+	if !m.dir {
+		return entry{}, pathError(m.Target+"/"+rel, fs.ErrNotExist)
+	}
+	root, err := os.OpenRoot(m.Source)
+	if err != nil {
+		return entry{}, err //nolint:wrapcheck // names the folder
+	}
+	defer root.Close()
+	info, err := root.Lstat(rel)
+	if err != nil {
+		return entry{}, err //nolint:wrapcheck // names the file
+	}
+	e := entry{mode: info.Mode(), size: info.Size(), modified: info.ModTime()}
+	if e.mode&fs.ModeSymlink != 0 {
+		e.link, err = root.Readlink(rel)
+	}
+	return e, err //nolint:wrapcheck // names the file
+}
+
+// open opens a regular file.
+func (f *files) open(ctx context.Context, p string) (engines.File, error) {
+	at, e, err := f.resolve(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if !e.mode.IsRegular() {
+		return nil, pathError(p, engines.ErrWrongKind)
+	}
+	if m, rel, ok := within(f.mounts, at); ok {
+		return openHere(m, rel)
+	}
+	return &stream{files: f, ctx: context.WithoutCancel(ctx), path: at, entry: e}, nil
+}
+
+// openHere opens a regular file in a mount, whatever has taken its place since it was looked at.
+func openHere(m mounted, rel string) (engines.File, error) {
+	folder, name := m.Source, rel
+	if !m.dir {
+		folder, name = path.Dir(m.Source), path.Base(m.Source)
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the folder
+	}
+	defer root.Close()
+	file, err := root.OpenFile(name, os.O_RDONLY|noWait, 0)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the file
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = pathError(rel, engines.ErrWrongKind)
+	}
+	if err != nil {
+		_ = file.Close() // was not read
+		return nil, err
+	}
+	return file, nil
+}
+
+// walk visits the regular files below a folder.
+func (f *files) walk(ctx context.Context, p string, visit func(rel string, open func() (engines.File, error)) error) error {
+	at, e, err := f.resolve(ctx, p)
+	if err != nil {
+		return err
+	}
+	if !e.mode.IsDir() {
+		return pathError(p, engines.ErrWrongKind)
+	}
+	found, err := f.list(ctx, at)
+	if err != nil {
+		return err
+	}
+	for _, item := range found {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		open := func() (engines.File, error) {
+			if item.text != nil {
+				return newText(item), nil
+			}
+			return f.open(ctx, path.Join(at, item.rel))
+		}
+		if item.link {
+			if _, e, err := f.resolve(ctx, path.Join(at, item.rel)); err != nil || !e.mode.IsRegular() {
+				continue // it leads nowhere, or to a folder or device
+			}
+		}
+		if err := visit(item.rel, open); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// item is a file, or a link, below a folder.
+type item struct {
+	entry
+	rel  string
+	link bool
+	text []byte // of a small file of which the text is known; not nil then
+}
+
+// list finds all files below a folder, in the order of a walk.
+func (f *files) list(ctx context.Context, dir string) ([]item, error) {
+	var found []item
+	var err error
+	if m, rel, ok := within(f.mounts, dir); ok {
+		found, err = listHere(ctx, m, rel)
+	} else {
+		found, err = f.listStream(ctx, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// What is below a mount in the folder is in the mount.
+	for _, m := range f.mounts {
+		rel, below := strings.CutPrefix(m.Target, strings.TrimSuffix(dir, "/")+"/")
+		if !below {
+			continue
+		}
+		if inner, _, _ := within(f.mounts, path.Dir(m.Target)); inner.Target != "" && inner.Target != dir && strings.HasPrefix(inner.Target, dir+"/") {
+			continue // with that one
+		}
+		found = slices.DeleteFunc(found, func(i item) bool { return i.rel == rel || strings.HasPrefix(i.rel, rel+"/") })
+		if !m.dir {
+			found = append(found, item{rel: rel})
+			continue
+		}
+		inner, err := f.list(ctx, m.Target)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range inner {
+			i.rel = path.Join(rel, i.rel)
+			found = append(found, i)
+		}
+	}
+	slices.SortFunc(found, func(a, b item) int { return slices.Compare(strings.Split(a.rel, "/"), strings.Split(b.rel, "/")) })
+	return found, nil
+}
+
+// listHere finds the files below a folder of a mount.
+func listHere(ctx context.Context, m mounted, rel string) ([]item, error) {
+	root, err := os.OpenRoot(m.Source)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the folder
+	}
+	defer root.Close()
+	top, err := root.OpenRoot(rel)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the folder
+	}
+	defer top.Close()
+	var found []item
+	err = fs.WalkDir(top.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if link := d.Type()&fs.ModeSymlink != 0; link || d.Type().IsRegular() {
+			found = append(found, item{rel: p, link: link})
+		}
+		return nil
+	})
+	return found, err //nolint:wrapcheck // names the file
+}

@@ -1,0 +1,116 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// mounted is a mount whose Target is an absolute path in the container, without links of its text.
+type mounted struct {
+	engines.Mount
+	dir bool // not a file
+}
+
+// Mount implements engines.Mounter. What the image has at the place is hidden. Whoever the container's
+// user is may write to a folder; what it leaves there is that user's.
+func (b *builder) Mount(_ context.Context, m engines.Mount) error {
+	info, err := os.Lstat(m.Source)
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is neither a folder nor a file", m.Source)
+	}
+	if err != nil {
+		return fmt.Errorf("container: mount: %w", err)
+	}
+	to := mounted{m, info.IsDir()}
+	to.Target = b.absolute(m.Target)
+	if why := b.unfit(to); why != "" {
+		return task.Failure("nothing can be mounted at %s: %s", m.Target, why)
+	}
+	if to.dir && !m.ReadOnly {
+		const everybody = 0o777 // the folder is in one of the worker's, which only the worker may enter
+		if err := os.Chmod(m.Source, everybody); err != nil {
+			return fmt.Errorf("container: mount: %w", err)
+		}
+	}
+	b.mounts = append(b.mounts, to)
+	return nil
+}
+
+// absolute is a path in the container as the command sees it.
+func (b *builder) absolute(p string) string { return absolute(b.workdir, p) }
+
+func absolute(workdir, p string) string {
+	p = filepath.ToSlash(p)
+	if !path.IsAbs(p) {
+		p = path.Join(workdir, p)
+	}
+	return path.Clean(p)
+}
+
+// unfit says why there can be no mount at a place; "" that there can.
+func (b *builder) unfit(m mounted) string {
+	if m.Target == "/" {
+		return "it is the whole container"
+	}
+	for _, other := range b.mounts {
+		if other.Target == m.Target {
+			return "something is mounted there already"
+		}
+	}
+	outer, rel, ok := within(b.mounts, m.Target)
+	if !ok {
+		return ""
+	}
+	if !outer.dir {
+		return "a file is mounted above it"
+	}
+	root, err := os.OpenRoot(outer.Source)
+	if err != nil {
+		return err.Error()
+	}
+	defer root.Close()
+	info, err := root.Stat(rel)
+	switch {
+	case err == nil && info.IsDir() == m.dir, errors.Is(err, fs.ErrNotExist):
+		return ""
+	case err == nil:
+		return "something is there already"
+	default:
+		return "it cannot be made"
+	}
+}
+
+// within finds the innermost mount in which a path of the container is, and the path in it.
+func within(all []mounted, p string) (found mounted, rel string, ok bool) {
+	for _, m := range all {
+		rest, below := strings.CutPrefix(p, strings.TrimSuffix(m.Target, "/")+"/")
+		if p == m.Target {
+			rest, below = ".", true
+		}
+		if below && len(m.Target) > len(found.Target) {
+			found, rel, ok = m, rest, true
+		}
+	}
+	return found, rel, ok
+}
+
+// CanRead implements engines.Prober: a path of this machine can be read when it is in a mount.
+func (b *builder) CanRead(_ context.Context, p string) (bool, error) {
+	for _, m := range b.mounts {
+		rel, err := filepath.Rel(m.Source, p)
+		if err == nil && filepath.IsLocal(rel) {
+			_, err := os.Stat(p)
+			return err == nil, nil
+		}
+	}
+	return false, nil
+}

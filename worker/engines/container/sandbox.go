@@ -1,0 +1,232 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// sandbox is a container that was started.
+type sandbox struct {
+	*builder
+	conn   client.HijackedResponse
+	begin  time.Time
+	copied chan error    // gets the error of the log when the output has ended
+	over   chan struct{} // closed when the container has ended
+	shells shells
+
+	mu    sync.Mutex
+	meter *meter // nil before the container is known to run, and where this machine cannot see it
+
+	once    sync.Once
+	aborted chan struct{} // closed by the first Kill when it begins
+
+	done   chan struct{} // closed when the rest is final
+	status engines.Status
+	err    error
+}
+
+func newSandbox(b *builder, conn client.HijackedResponse) *sandbox {
+	s := &sandbox{builder: b, conn: conn, begin: time.Now(), copied: make(chan error, 1), over: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{})}
+	way := raw
+	if b.spec.Pipe {
+		way = split
+	}
+	go func() { s.copied <- way(b.run.Log, conn.Reader) }() // ends with the connection
+	return s
+}
+
+// hangUp ends the copying of the output.
+func (s *sandbox) hangUp() error {
+	s.conn.Close()
+	return <-s.copied
+}
+
+// abandon takes back a container that did not start, for a fault of the engine.
+func (s *sandbox) abandon() { _ = s.hangUp() } // it has printed nothing
+
+// failed is the end of a container whose command could not be started.
+func (s *sandbox) failed(code int, err error) {
+	s.abandon()
+	s.run.Log.Error("System error executing command: %s: %v", quoted(s.line[:1]), err)
+	s.status = engines.Status{ExitCode: code, Reason: fmt.Sprintf("%s could not be started (exit status %d)", quoted(s.line[:1]), code)}
+	s.closeProxies()
+	close(s.done)
+}
+
+// follow waits for the end of the container.
+func (s *sandbox) follow() {
+	defer close(s.done)
+	ctx := context.Background()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		s.watch(ctx)
+	}()
+	logErr := <-s.copied // the output ends with the container, but for one that has closed it
+	state, err := s.ended(ctx)
+	s.conn.Close()
+	wall := time.Since(s.begin)
+	close(s.over)
+	<-watched
+	s.shells.end()
+	s.closeProxies()
+	switch {
+	case err != nil:
+		s.err = explain(err)
+	case logErr != nil && !s.wasAborted():
+		s.err = task.Internal("the task's output could not be stored: %w", logErr)
+	default:
+		s.status = s.footer(state, wall)
+	}
+	s.status.Duration = wall
+	if s.err != nil { // there will be no result to dispose of
+		s.err = errors.Join(s.err, s.free(ctx))
+	}
+}
+
+// watch has a meter follow the container's control groups, until it ends.
+func (s *sandbox) watch(ctx context.Context) {
+	found, err := s.engine.api.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
+	if err != nil || found.Container.State == nil || found.Container.State.Pid == 0 {
+		return // it has ended already
+	}
+	m := newMeter(found.Container.State.Pid, s.id)
+	if m == nil {
+		return
+	}
+	s.mu.Lock()
+	s.meter = m
+	s.mu.Unlock()
+	m.follow(s.over)
+}
+
+// closeProxies ends the proxies: nobody else is to reach them.
+func (s *sandbox) closeProxies() {
+	for _, p := range s.proxies {
+		p.close()
+	}
+}
+
+const (
+	soon  = 5 * time.Millisecond // between questions whether a container has ended whose output has
+	asked = 20                   // so often, before the engine is to tell
+)
+
+// ended waits for the end of a container whose output has ended. Podman's own way to wait looks four
+// times a second; so it is asked first.
+func (s *sandbox) ended(ctx context.Context) (*container.State, error) {
+	tick := time.NewTicker(soon)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		found, err := s.engine.api.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("container: ask how the container ended: %w", lost(err))
+		}
+		if state := found.Container.State; state == nil || !state.Running && state.Status != container.StateRemoving {
+			return state, nil
+		}
+		if i < asked {
+			<-tick.C
+			continue
+		}
+		wait := s.engine.api.ContainerWait(ctx, s.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+		select {
+		case <-wait.Result:
+		case err := <-wait.Error:
+			return nil, fmt.Errorf("container: wait for the container: %w", lost(err))
+		}
+	}
+}
+
+// lost explains an error in mid-task: that a container is not there any more is the doing of
+// somebody else on the machine.
+func lost(err error) error {
+	if errdefs.IsNotFound(err) {
+		return task.Internal("somebody has removed the container: %w. Leave it to the worker to remove what it made", err)
+	}
+	return err
+}
+
+func (s *sandbox) wasAborted() bool {
+	select {
+	case <-s.aborted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Wait implements engines.Sandbox.
+func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	return &result{builder: s.builder, status: s.status, files: newFiles(s.builder)}, nil
+}
+
+// Kill implements engines.Sandbox. Only the first process can be asked: the others end with it.
+func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
+	select {
+	case <-s.done:
+		return nil
+	default:
+	}
+	s.once.Do(func() { close(s.aborted) })
+	if grace > 0 {
+		if err := s.signal(ctx, "SIGTERM"); err != nil {
+			return err
+		}
+		patience := time.NewTimer(grace)
+		defer patience.Stop()
+		select {
+		case <-s.done:
+			return nil
+		case <-patience.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := s.signal(ctx, "SIGKILL"); err != nil {
+		return err
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// signal sends a signal to the first process. That it has ended is no error.
+func (s *sandbox) signal(ctx context.Context, name string) error {
+	_, err := s.engine.api.ContainerKill(ctx, s.id, client.ContainerKillOptions{Signal: name})
+	switch {
+	case err == nil, errdefs.IsConflict(err), errdefs.IsNotFound(err):
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		return fmt.Errorf("container: end the container: %w", explain(err))
+	}
+}
+
+var (
+	_ engines.Sandbox = (*sandbox)(nil)
+	_ engines.Sheller = (*sandbox)(nil)
+	_ engines.Meter   = (*sandbox)(nil)
+)
