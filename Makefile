@@ -44,7 +44,7 @@ unit: setup ## the tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 bench: build ## the measurements of bench/, one table
-	@for name in sizes render dryrun boot noop gap capacity cancel crash logs upload unpack notices idle; do go run ./bench/$$name || exit 1; done
+	@for name in sizes render dryrun boot noop gap capacity cancel crash logs notices idle; do go run ./bench/$$name || exit 1; done
 
 image-test: build ## the proof of the images: builds a disk with packer, boots it in QEMU in every emulated cloud (6 to 8 minutes)
 	go run ./imagetest

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/filecache"
+	"github.com/workerkit/workerkit/internal/firewall"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/worker/dockerworker"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -15,7 +17,6 @@ import (
 	"github.com/workerkit/workerkit/worker/engines/container/images"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/mounts"
-	"github.com/workerkit/workerkit/worker/room"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
 
@@ -71,7 +72,10 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 		return nil, exitInternal, err
 	}
 	runs.Kinds = append([]taskrun.Kind{kind}, runs.Kinds...)
-	p.collectors = append([]room.Collector{store}, p.collectors...) // an image is got again soonest
+	others := p.collectors
+	p.collectors = nil
+	p.collect(found.Folder, store)
+	p.collectors = append(p.collectors, others...) // images go first, as those of the public worker
 	return shut, 0, nil
 }
 
@@ -87,10 +91,13 @@ func (p parts) dockerWorker(found *docker.Engine, store *images.Store) (taskrun.
 	c := p.config
 	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client})
 	made := container.Config{
-		Docker: found, Images: store, Worker: c.TaskQueueID() + "/" + c.WorkerGroup + "/" + c.WorkerID, Limits: p.limits(), Logger: p.logger,
+		Docker: found, Images: store, Worker: strings.Join([]string{c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID}, " "), Limits: p.limits(), Logger: p.logger,
 	}
 	if c.D2GConfig.AllowGPUs {
 		made.GPUs = c.D2GConfig.GPUs
+	}
+	if c.Workerkit.BlockMetadata {
+		made.Metadata = firewall.NewBridges(made.Worker, container.BridgePrefix)
 	}
 	return taskrun.Kind{
 		Name: dockerworker.Name, Engine: container.New(made), Schema: schema,
@@ -109,6 +116,6 @@ func (p *program) openDownloads(made parts, list []plugins.Plugin) (files *filec
 	if err != nil {
 		return nil, nil, fmt.Errorf("the downloadsDir cannot be used: %w", err)
 	}
-	p.collectors = append(p.collectors, files)
+	p.collect(p.config.DownloadsDir, files)
 	return files, files.Close, nil
 }

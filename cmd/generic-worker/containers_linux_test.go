@@ -4,13 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/klauspost/compress/zstd"
+	"github.com/moby/moby/client"
 	tcclient "github.com/taskcluster/taskcluster/v83/clients/client-go"
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcindex"
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
@@ -18,9 +22,7 @@ import (
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
 )
 
-const backingLog = "public/logs/live_backing.log"
-
-// engines runs a test with each real engine of containers, and the image that it can use.
+// withEngines runs a test with each real engine of containers, and the image that it can use.
 func withEngines(t *testing.T, test func(t *testing.T, m *machine, e dockertest.Engine, image string), config map[string]any) {
 	t.Helper()
 	path, err := binary()
@@ -33,9 +35,7 @@ func withEngines(t *testing.T, test func(t *testing.T, m *machine, e dockertest.
 	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
 		t.Setenv("DOCKER_HOST", e.Host)
 		given := map[string]any{"d2gConfig": object{"enableD2G": true}}
-		for key, value := range config {
-			given[key] = value
-		}
+		maps.Copy(given, config)
 		test(t, newMachine(t, given), e, dockertest.BusyboxImage(t, e))
 	})
 }
@@ -43,9 +43,7 @@ func withEngines(t *testing.T, test func(t *testing.T, m *machine, e dockertest.
 // contained is a payload of docker-worker that runs a script.
 func contained(image any, script string, more object) map[string]any {
 	payload := map[string]any{"image": image, "command": []string{"sh", "-c", script}}
-	for key, value := range more {
-		payload[key] = value
-	}
+	maps.Copy(payload, more)
 	return payload
 }
 
@@ -69,7 +67,7 @@ func TestContainerPayloads(t *testing.T) {
 		}))
 		m.resolved(native, 0, "completed")
 		m.resolved(first, 0, "completed")
-		contains(t, m.artifact(native, 0, backingLog), "native")
+		contains(t, m.artifact(native, 0, backing), "native")
 		log := strings.ReplaceAll(m.artifact(first, 0, "public/task_backing.log"), "\r\n", "\n")
 		contains(t, log, "line\nbreak\n", first+" 0 []\n")
 		for name, want := range map[string]string{"public/single": "single", "public/out/a.txt": "one", "public/out/deep/b.txt": "two", "public/vol/v.txt": "volume"} {
@@ -95,7 +93,7 @@ func TestContainerPayloads(t *testing.T) {
 		} {
 			id := m.create(c.payload)
 			m.resolved(id, 0, c.want)
-			contains(t, m.artifact(id, 0, backingLog), c.says)
+			contains(t, m.artifact(id, 0, backing), c.says)
 		}
 		quiet := m.create(contained(image, "true", object{"features": object{"artifacts": false}, "artifacts": object{"public/a": object{"type": "file", "path": "/bin/sh"}}}))
 		m.resolved(quiet, 0, "completed")
@@ -114,10 +112,10 @@ func TestContainerCaches(t *testing.T) {
 		m.resolved(first, 0, "completed")
 		second := m.create(contained(image, "cat /builds/one/file; stat -c %u /builds/one/file", cache), having("docker-worker:cache:one:"+pool))
 		m.resolved(second, 0, "completed")
-		contains(t, strings.ReplaceAll(m.artifact(second, 0, backingLog), "\r", ""), "left\n1000\n")
+		contains(t, strings.ReplaceAll(m.artifact(second, 0, backing), "\r", ""), "left\n1000\n")
 		without := m.create(contained(image, "true", cache))
 		m.resolved(without, 0, "malformed-payload")
-		contains(t, m.artifact(without, 0, backingLog), "docker-worker:cache:one")
+		contains(t, m.artifact(without, 0, backing), "docker-worker:cache:one")
 		spoiling := m.create(contained(image, "exit 9", object{"cache": cache["cache"], "onExitStatus": object{"purgeCaches": []int{9}}}), having("docker-worker:*"))
 		m.resolved(spoiling, 0, "failed")
 		empty := m.create(contained(image, "ls /builds/one; ! [ -e /builds/one/file ]", cache), having("docker-worker:*"))
@@ -128,7 +126,11 @@ func TestContainerCaches(t *testing.T) {
 // save writes an image into a folder, as docker save and zstd would.
 func save(t *testing.T, e dockertest.Engine, image, dir string) string {
 	t.Helper()
-	saved, err := e.API.ImageSave(t.Context(), []string{image})
+	found, err := e.API.ImageInspect(t.Context(), image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := e.API.ImageSave(t.Context(), []string{found.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,7 @@ func TestContainerImages(t *testing.T) {
 	withEngines(t, func(t *testing.T, m *machine, e dockertest.Engine, _ string) {
 		files := dockertest.Busybox(t)
 		files["etc/marker"] = dockertest.File{Text: []byte("of an artifact\n")}
-		path := save(t, e, dockertest.MakeImage(t, e, "workerkit.test/marked:1", files), m.dir)
+		path := save(t, e, dockertest.MakeImage(t, e, "workerkit.test/marked:latest", files), m.dir)
 		m.start()
 		maker := m.create(with(sh(fmt.Sprintf("cp %s image.tar.zst", path)), "artifacts", []object{{"type": "file", "path": "image.tar.zst", "name": "public/image.tar.zst"}}))
 		m.resolved(maker, 0, "completed")
@@ -170,16 +172,16 @@ func TestContainerImages(t *testing.T) {
 		depends := func(task *tcqueue.TaskDefinitionRequest) { task.Dependencies = []string{maker} }
 		first := m.create(contained(of, "cat /etc/marker", nil), depends)
 		m.resolved(first, 0, "completed")
-		contains(t, m.artifact(first, 0, backingLog), "of an artifact", "[d2g] Load")
+		contains(t, m.artifact(first, 0, backing), "of an artifact", "[d2g] Load")
 		again := m.create(contained(of, "cat /etc/marker", nil), depends)
 		m.resolved(again, 0, "completed")
-		contains(t, m.artifact(again, 0, backingLog), "of an artifact", "[d2g] Using cached docker image")
+		contains(t, m.artifact(again, 0, backing), "of an artifact", "[d2g] Using cached docker image")
 		indexed := m.create(contained(object{"type": "indexed-image", "namespace": "tests.image", "path": "public/image.tar.zst"}, "cat /etc/marker", nil))
 		m.resolved(indexed, 0, "completed")
-		contains(t, m.artifact(indexed, 0, backingLog), "of an artifact")
+		contains(t, m.artifact(indexed, 0, backing), "of an artifact")
 		stranger := m.create(contained(of, "true", nil))
 		m.resolved(stranger, 0, "malformed-payload")
-		contains(t, m.artifact(stranger, 0, backingLog), "add it to task.dependencies")
+		contains(t, m.artifact(stranger, 0, backing), "add it to task.dependencies")
 	}, nil)
 }
 
@@ -191,10 +193,25 @@ func TestContainerProxy(t *testing.T) {
 		id := m.create(contained(image, `echo "$TASKCLUSTER_PROXY_URL"; wget -q -O - "$TASKCLUSTER_PROXY_URL/api/auth/v1/scopes/current"`,
 			object{"features": object{"taskclusterProxy": true}}), having("docker-worker:cache:never"))
 		m.resolved(id, 0, "completed")
-		contains(t, m.artifact(id, 0, backingLog), "http://taskcluster", "docker-worker:cache:never")
-		if strings.Contains(m.artifact(id, 0, backingLog), "generic-worker:cache") {
+		contains(t, m.artifact(id, 0, backing), "http://taskcluster", "docker-worker:cache:never")
+		if strings.Contains(m.artifact(id, 0, backing), "generic-worker:cache") {
 			t.Error("what the worker grants to its features is not the task's")
 		}
+	}, nil)
+}
+
+// TestContainerShell opens a shell in a container.
+func TestContainerShell(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, _ dockertest.Engine, image string) {
+		m.start()
+		id := m.create(contained(image, "while ! test -e /go-on; do sleep 0.1; done; cat /go-on", object{"features": object{"interactive": true}}))
+		conn, _ := m.shell(id)
+		defer conn.Close()
+		if err := conn.WriteMessage(websocket.BinaryMessage, []byte("\x01echo from $((6*7)) of $TASK_ID > /part; mv /part /go-on\n")); err != nil {
+			t.Fatal(err)
+		}
+		m.resolved(id, 0, "completed")
+		contains(t, m.artifact(id, 0, backing), "from 42 of "+id)
 	}, nil)
 }
 
@@ -208,7 +225,7 @@ func TestContainersAlone(t *testing.T) {
 		m.start()
 		native := m.create(sh("true"))
 		m.resolved(native, 0, "malformed-payload")
-		contains(t, m.artifact(native, 0, backingLog), "workers of the pool "+pool+" run docker-worker payloads (those with an image) only")
+		contains(t, m.artifact(native, 0, backing), "workers of the pool "+pool+" run docker-worker payloads (those with an image) only")
 		id := m.create(contained(image, "echo of > /made", object{"features": object{"chainOfTrust": true}, "artifacts": object{"public/made": object{"type": "file", "path": "/made"}}}))
 		m.resolved(id, 0, "completed")
 		found, err := e.API.ImageInspect(t.Context(), image)
@@ -217,6 +234,44 @@ func TestContainersAlone(t *testing.T) {
 		}
 		contains(t, m.artifact(id, 0, "public/chain-of-trust.json"), `"imageHash": "`+found.ID, `"public/made"`, `"image": "`+image)
 	}, map[string]any{"disableNativePayloads": true})
+}
+
+// TestContainersOfAKilledWorker: the next worker ends them and hands their tasks back.
+func TestContainersOfAKilledWorker(t *testing.T) {
+	withEngines(t, func(t *testing.T, m *machine, e dockertest.Engine, image string) {
+		killed := m.start()
+		id := m.create(contained(image, "sleep 600", object{"log": "public/own.log"}))
+		until(t, "a container", func() bool {
+			return strings.Contains(killed.stderr.String(), `"taskStart"`) && len(containers(t, e)) == 1
+		})
+		m.onDisk(1)
+		killed.kill()
+		m.config["numberOfTasksToRun"] = 1
+		next := m.start()
+		m.resolved(id, 0, "worker-shutdown")
+		contains(t, m.artifact(id, 0, "public/own_backing.log"), "=== Task Starting ===")
+		until(t, "its second run", func() bool { return m.reason(id, 1) == "running" && len(containers(t, e)) == 1 })
+		if err := next.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		next.exits(exitDrained)
+		if left := containers(t, e); len(left) > 0 {
+			t.Errorf("left %q", left)
+		}
+	}, nil)
+}
+
+// containers lists those that there are, whether they run or not.
+func containers(t *testing.T, e dockertest.Engine) (names []string) {
+	t.Helper()
+	found, err := e.API.ContainerList(t.Context(), client.ContainerListOptions{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range found.Items {
+		names = append(names, c.Names...)
+	}
+	return names
 }
 
 // TestNoContainerEngine: a worker that is to run containers and cannot, takes no task.
@@ -238,5 +293,5 @@ func TestContainersDisabled(t *testing.T) {
 	m.start()
 	id := m.create(contained("busybox", "true", nil))
 	m.resolved(id, 0, "malformed-payload")
-	contains(t, m.artifact(id, 0, backingLog), "payload.image: payloads of docker-worker", "d2gConfig.enableD2G", pool)
+	contains(t, m.artifact(id, 0, backing), "payload.image: payloads of docker-worker", "d2gConfig.enableD2G", pool)
 }

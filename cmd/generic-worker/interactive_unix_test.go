@@ -73,41 +73,49 @@ func names(list *tcqueue.ListArtifactsResponse) (all string) {
 	return all
 }
 
+// shell opens a shell beside a task, at the address that an artifact leads to.
+func (m *machine) shell(taskID string) (*websocket.Conn, url.URL) {
+	m.t.Helper()
+	until(m.t, "the artifacts", func() bool {
+		list, err := m.queue().ListArtifacts(taskID, "0", "", "")
+		return err == nil && strings.Contains(names(list), "terminal.html")
+	})
+	artifact, err := tc.New(m.RootURL, http.DefaultClient, retryOnce()).Tasks(m.source()).ArtifactURL(taskID, 0, "private/generic-worker/shell.html", time.Hour)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	page, err := http.Get(artifact) // over taskcluster-local's redirect to the worker's page
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	page.Body.Close()
+	shells := page.Request.URL
+	if page.StatusCode != http.StatusOK || !strings.Contains(page.Header.Get("Content-Security-Policy"), "default-src 'none'") || shells.Query().Get("taskId") != taskID {
+		m.t.Fatalf("%s from %s", page.Status, shells.Host)
+	}
+	socket := url.URL{Scheme: "ws", Host: shells.Host, Path: strings.TrimSuffix(shells.Path, "/")}
+	conn, reply, err := websocket.DefaultDialer.DialContext(m.t.Context(), socket.String(), nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	reply.Body.Close()
+	return conn, socket
+}
+
 // TestInteractive opens a shell beside a task, at the address that an artifact leads to, and ends the task with it.
 func TestInteractive(t *testing.T) {
 	m := newMachine(t, map[string]any{"interactivePort": freePort(t)})
 	payload := with(sh("while ! test -e go-on; do sleep 0.1; done; cat go-on"), "features", map[string]any{"interactive": true})
 	id := m.create(payload)
 	p := m.start()
-	until(t, "the artifacts", func() bool {
-		list, err := m.queue().ListArtifacts(id, "0", "", "")
-		return err == nil && strings.Contains(names(list), "terminal.html")
-	})
-	artifact, err := tc.New(m.RootURL, http.DefaultClient, retryOnce()).Tasks(m.source()).ArtifactURL(id, 0, "private/generic-worker/shell.html", time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := http.Get(artifact) // over taskcluster-local's redirect to the worker's page
-	if err != nil {
-		t.Fatal(err)
-	}
-	page.Body.Close()
-	shells := page.Request.URL
-	if page.StatusCode != http.StatusOK || !strings.Contains(page.Header.Get("Content-Security-Policy"), "default-src 'none'") || shells.Query().Get("taskId") != id {
-		t.Fatalf("%s from %s", page.Status, shells.Host)
-	}
-	socket := url.URL{Scheme: "ws", Host: shells.Host, Path: strings.TrimSuffix(shells.Path, "/")}
-	conn, reply, err := websocket.DefaultDialer.DialContext(t.Context(), socket.String(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply.Body.Close()
+	conn, socket := m.shell(id)
 	defer conn.Close()
 	if err := conn.WriteMessage(websocket.BinaryMessage, []byte("\x01echo from $((6*7)) of $TASK_ID > part; mv part go-on\n")); err != nil {
 		t.Fatal(err)
 	}
 	m.resolved(id, 0, "completed")
 	contains(t, m.artifact(id, 0, backing), "from 42 of "+id)
+	var err error
 	for err == nil {
 		_, _, err = conn.ReadMessage()
 	}

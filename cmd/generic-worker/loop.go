@@ -32,7 +32,7 @@ func (p *program) loop(runs taskrun.Deps, count *counter) worker.Deps {
 			p.logger.Info("claimed a task", "taskId", claim.TaskID, "runId", claim.RunID)
 			r := taskrun.New(runs, claim, slot)
 			dir, own := r.Dirs()
-			return &heldRun{r, dirs.Hold(filepath.Base(dir), filepath.Base(own))}
+			return &heldRun{r, dirs.Hold(filepath.Base(dir), filepath.Base(own)), p.tidy}
 		},
 		Sweep:    p.sweep(dirs),
 		Room:     space.For,
@@ -57,20 +57,22 @@ func (p *program) ended(count *counter, claim tc.Claim, o taskrun.Outcome) {
 	p.remember(claim)
 }
 
-// heldRun is a run whose directories are kept until they are cleaned.
+// heldRun is a run whose directories are kept until they are cleaned, and which tidies up.
 type heldRun struct {
 	*taskrun.Runner
 	release func()
+	tidy    func(context.Context)
 }
 
 func (r *heldRun) Clean(ctx context.Context) {
-	defer r.release()
 	r.Runner.Clean(ctx)
+	r.release()
+	r.tidy(ctx)
 }
 
 // room is the space for tasks, and what may be deleted for it.
 func (p *program) room(tasksDir string, dirs *room.Leftovers) *room.Room {
-	r := &room.Room{Dir: tasksDir, Each: uint64(p.config.RequiredDiskSpaceMegabytes) << 20, Free: room.Free, Logger: p.logger}
+	r := &room.Room{Dir: tasksDir, Each: p.required(), Free: room.Free, Logger: p.logger}
 	if p.config.CleanUpTaskDirs {
 		r.Collectors = append(r.Collectors, dirs)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/mounts"
+	"github.com/workerkit/workerkit/worker/room"
 )
 
 // The files of what mounts keep from one task to the next. The first two are the public worker's.
@@ -59,7 +60,9 @@ func (p *program) openMounts(list []plugins.Plugin) (shut func(), err error) {
 		if err := m.Open(); err != nil {
 			return nil, fmt.Errorf("the downloadsDir or the cachesDir cannot be used: %w", err)
 		}
-		p.collectors = m.Collectors()
+		for i, c := range m.Collectors() {
+			p.collect([]string{p.config.DownloadsDir, p.config.CachesDir}[i], c)
+		}
 		return func() {
 			ctx, done := context.WithTimeout(context.Background(), closeTime)
 			defer done()
@@ -69,4 +72,27 @@ func (p *program) openMounts(list []plugins.Plugin) (shut func(), err error) {
 		}, nil
 	}
 	return func() {}, nil
+}
+
+// collect has what is kept in a directory deleted when the disk that it is on is short of space.
+func (p *program) collect(dir string, c room.Collector) {
+	same, err := room.SameDisk(dir, p.config.TasksDir)
+	if err != nil {
+		p.logger.Warn("it is not known which disk a directory is on", "error", err)
+	}
+	if same || err != nil {
+		p.collectors = append(p.collectors, c)
+		return
+	}
+	p.shelves = append(p.shelves, &room.Shelf{Dir: dir, Keep: p.required(), Disk: room.Disk, Collector: c, Logger: p.logger})
+}
+
+// required is how many bytes have to be free for a task.
+func (p *program) required() uint64 { return uint64(p.config.RequiredDiskSpaceMegabytes) << 20 }
+
+// tidy makes space on the disks of what mounts keep.
+func (p *program) tidy(ctx context.Context) {
+	for _, shelf := range p.shelves {
+		shelf.Tidy(ctx)
+	}
 }

@@ -39,6 +39,7 @@ type program struct {
 	metrics     metrics
 	firstSignal atomic.Pointer[os.Signal]
 	collectors  []room.Collector // of what mounts keep
+	shelves     []*room.Shelf    // the same, on other disks than the tasks' directories
 	unswept     []string         // directories of tasks that are being handed back, by name
 	handedBack  func()           // waits until they are; nil when there are none
 }

@@ -37,7 +37,7 @@ func TestResolutions(t *testing.T) {
 		{"missing command", map[string]any{"command": [][]string{{"/no/such/program"}}}, "failed", []string{"[taskcluster:error]"}},
 		{"intermittent", with(sh("exit 7"), "onExitStatus", map[string]any{"retry": []int{7}}), "intermittent-task", []string{"appears to have failed intermittently - exit code 7"}},
 		{"malformed", map[string]any{"command": "echo"}, "malformed-payload", []string{"TASK FAIL since the task payload is invalid. See errors:", "- payload.command"}},
-		{"unknown property", with(sh("true"), "image", "x"), "malformed-payload", []string{`property "image"`}},
+		{"unknown property", with(sh("true"), "image", "x"), "malformed-payload", []string{`payload.image: payloads of docker-worker`, `d2gConfig.enableD2G`}},
 		{"too long", with(sh("sleep 60"), "maxRunTime", 1), "failed", []string{"Aborting task...", "max run time exceeded"}},
 		{"more than allowed", with(sh("true"), "maxRunTime", 100000), "malformed-payload", []string{"maxRunTime"}},
 		{"missing artifact", with(sh("true"), "artifacts", []any{map[string]any{"type": "file", "path": "gone"}}), "failed", []string{"gone"}},

@@ -50,6 +50,9 @@ type Data struct {
 // of the services are *tc.Error. No error holds a signed URL.
 var ErrUpload = errors.New("artifact: the upload failed")
 
+// ErrRefused says that the store would not have this data: S3 takes 5 GiB at most, say.
+var ErrRefused = errors.New("the store refuses it")
+
 // ErrChanged says that there was less data than Length, or no longer any.
 var ErrChanged = errors.New("artifact: the file changed while it was uploaded")
 

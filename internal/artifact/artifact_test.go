@@ -226,13 +226,16 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// stalled keeps its first request until that is given up, and answers the others.
-type stalled struct{ requests int }
+// slow takes a little of its first request each minute until that is given up, and answers the others.
+type slow struct{ requests int }
 
-func (s *stalled) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer r.Body.Close()
 	if s.requests++; s.requests == 1 {
-		<-r.Context().Done()
+		for r.Context().Err() == nil {
+			time.Sleep(time.Minute)
+			_, _ = r.Body.Read(make([]byte, 1))
+		}
 		return nil, r.Context().Err()
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
@@ -250,7 +253,7 @@ func (fixed) FinishArtifact(context.Context, string, string) error { return nil 
 // TestLargeUploadHasASecondAttempt: one attempt may take longer than the policy's time.
 func TestLargeUploadHasASecondAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &stalled{}
+		network := &slow{}
 		u := &artifact.Uploader{HTTP: &http.Client{Transport: network}, Policy: retry.API(), Now: time.Now}
 		d := text("x")
 		d.Size, d.Length = 1<<30, 1<<30
@@ -304,7 +307,7 @@ func TestFileThatChanges(t *testing.T) {
 func TestCompress(t *testing.T) {
 	dir := t.TempDir()
 	content := strings.Repeat("compress me, please. ", 1<<16)
-	spool, err := artifact.Compress(t.Context(), dir, strings.NewReader(content))
+	spool, err := new(artifact.Compressor).Compress(t.Context(), artifact.Wanted{Dir: dir, Encoding: artifact.Gzip}, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +320,7 @@ func TestCompress(t *testing.T) {
 	cause := errors.New("claim lost")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	if _, err := artifact.Compress(ctx, dir, strings.NewReader(content)); !errors.Is(err, cause) {
+	if _, err := new(artifact.Compressor).Compress(ctx, artifact.Wanted{Dir: dir, Encoding: artifact.Gzip}, strings.NewReader(content)); !errors.Is(err, cause) {
 		t.Errorf("after its context: %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
@@ -373,7 +376,7 @@ func BenchmarkUpload(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer file.Close()
-			spool, err := artifact.Compress(b.Context(), filepath.Dir(path), file)
+			spool, err := new(artifact.Compressor).Compress(b.Context(), artifact.Wanted{Dir: filepath.Dir(path), Encoding: artifact.Gzip}, file)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -143,6 +143,10 @@ func (d *digest) length() int64 {
 	return d.n
 }
 
+// hashPiece is how much of a body that is hashed is read at a time: it is to be copied, hashed and sent while
+// the processor has it at hand (bench/upload -only object).
+const hashPiece = 32 << 10
+
 // hashed is a body that is hashed while it is read.
 type hashed struct {
 	io.ReadCloser
@@ -151,7 +155,7 @@ type hashed struct {
 
 // Read implements io.Reader.
 func (h hashed) Read(p []byte) (int, error) {
-	n, err := h.ReadCloser.Read(p)
+	n, err := h.ReadCloser.Read(p[:min(len(p), hashPiece)])
 	h.digest.write(p[:n])
 	return n, err
 }

@@ -28,10 +28,25 @@ var errRefused = errors.New("the upload URL was refused")
 var errStale = errors.New("the upload URL may be no longer good")
 
 const (
-	// patience and slowest bound one attempt: so long, and longer the more data there is.
+	// patience and slowest bound one attempt: so long, and longer the more data there is. It ends as well
+	// when nothing of the data has been taken for as long as patience, or no reply has come.
 	patience = 2 * time.Minute
 	slowest  = 64 << 10 // bytes per second
 )
+
+var errStuck = fmt.Errorf("nothing went on for %v", patience)
+
+// watched is a body that ends an attempt when it is not read for as long as patience.
+type watched struct {
+	io.ReadCloser
+	timer *time.Timer
+}
+
+// Read implements io.Reader.
+func (w watched) Read(p []byte) (int, error) {
+	w.timer.Reset(patience)
+	return w.ReadCloser.Read(p)
+}
 
 // needed is how long sending the data may take.
 func needed(d Data) time.Duration { return time.Duration(d.Length/slowest) * time.Second }
@@ -47,13 +62,19 @@ func (u *Uploader) put(ctx context.Context, to target, d Data, sums *sums) error
 	if sums != nil {
 		body = sums.through(body)
 	}
-	request, err := newRequest(ctx, to, d, body)
+	ctx, stuck := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(patience, func() { stuck(errStuck) })
+	defer timer.Stop()
+	request, err := newRequest(ctx, to, d, watched{body, timer})
 	if err != nil {
 		_ = body.Close()
 		return retry.Permanent(wrap(d, err))
 	}
 	reply, err := u.HTTP.Do(request)
 	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errStuck) {
+			err = cause
+		}
 		return wrap(d, withoutURL(err))
 	}
 	defer reply.Body.Close()
@@ -122,7 +143,7 @@ func judge(d Data, status int) error {
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return wrap(d, err)
 	default:
-		return retry.Permanent(wrap(d, err))
+		return retry.Permanent(wrap(d, fmt.Errorf("%w: %w", ErrRefused, err)))
 	}
 }
 

@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,11 +25,6 @@ type Spool struct {
 
 	small []byte
 	path  string // "" when all is in small
-}
-
-// Compress compresses source with gzip into a new spool in dir. It ends early when ctx does.
-func Compress(ctx context.Context, dir string, source io.Reader) (*Spool, error) {
-	return new(Compressor).Compress(ctx, Wanted{Dir: dir, Encoding: Gzip}, source)
 }
 
 // Encoding is Gzip or Zstd.

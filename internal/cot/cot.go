@@ -45,13 +45,18 @@ type Artifact struct {
 	SHA256 string `json:"sha256"` // in hex
 }
 
-// Environment is where the task ran. Addresses that are not known are absent.
+// Environment is where the task ran. Addresses that are not known are absent, and images of tasks that
+// did not run in a container.
 type Environment struct {
 	PublicIPAddress  string `json:"publicIpAddress,omitempty"`
 	PrivateIPAddress string `json:"privateIpAddress,omitempty"`
 	InstanceID       string `json:"instanceId"`
 	InstanceType     string `json:"instanceType"`
 	Region           string `json:"region"`
+	// ImageHash is "sha256:" and the id of the container's image in hex; ImageArtifactHash likewise of
+	// the artifact that it was in, if it was.
+	ImageHash         string `json:"imageHash,omitempty"`
+	ImageArtifactHash string `json:"imageArtifactHash,omitempty"`
 }
 
 // Document is the JSON document to sign, indented by two spaces. additional, unless it is empty, is an
@@ -81,6 +86,9 @@ func (c Certificate) Document(additional []byte) ([]byte, error) {
 	}
 	if environment, ok := all["environment"].(map[string]any); ok {
 		without(environment, "publicIpAddress", "privateIpAddress", "instanceId", "instanceType", "region")
+		if c.Environment.ImageHash != "" {
+			without(environment, "imageHash", "imageArtifactHash")
+		}
 		maps.Copy(environment, own["environment"].(map[string]any)) //nolint:forcetypeassert // made above
 		own["environment"] = environment
 	}

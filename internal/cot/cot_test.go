@@ -71,8 +71,27 @@ func TestBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(read.Artifacts) != 2 || read.RunID != 2 || read.Environment != certificate().Environment || strings.Contains(string(document), "forged") {
+		environment := certificate().Environment
+		if name == "additional" {
+			environment.ImageHash = "sha256:1" // which the worker does not know
+		}
+		if len(read.Artifacts) != 2 || read.RunID != 2 || read.Environment != environment || strings.Contains(string(document), "forged") {
 			t.Errorf("%s: the task has forged what the worker says: %s", name, document)
+		}
+	}
+}
+
+// TestImage: in a container it is the worker that knows the image, and whether it was an artifact.
+func TestImage(t *testing.T) {
+	c := certificate()
+	c.Environment.ImageHash = "sha256:1"
+	for _, text := range []string{"", `{"environment": {"imageHash": "forged", "ImageArtifactHash": "forged", "imageArtifactHash": "forged"}}`} {
+		document, err := c.Document([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(document), `"imageHash": "sha256:1"`) || strings.Contains(string(document), "forged") {
+			t.Errorf("%s", document)
 		}
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/workerkit/workerkit/internal/rmtree"
 )
 
 // slack is by how much the clocks of this machine and of the purge-cache service may differ.
@@ -56,7 +56,7 @@ func (p *Pool) Collect(ctx context.Context, need uint64) (freed uint64, err erro
 		if path == "" {
 			break
 		}
-		bytes := size(path)
+		bytes := rmtree.Size(path)
 		if err := p.trash.remove(path, func() bool { return ctx.Err() != nil }); err != nil {
 			problems = append(problems, err)
 			continue
@@ -94,20 +94,4 @@ func (p *Pool) oldest() (path string, err error) {
 		return path, fmt.Errorf("dircache: %w", err)
 	}
 	return path, nil
-}
-
-// size is about how many bytes are free when path is gone: at least one, as an empty directory has
-// its own.
-func size(path string) (bytes uint64) {
-	const least = 1
-	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // what cannot be seen does not count
-		}
-		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
-			bytes += uint64(max(info.Size(), 0)) //nolint:gosec // not negative
-		}
-		return nil
-	})
-	return bytes + least
 }

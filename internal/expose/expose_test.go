@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -178,5 +179,36 @@ func TestCloseEndsRequestsAndWaitsForThem(t *testing.T) {
 	}
 	if err := <-failed; err == nil {
 		t.Error("the request was answered")
+	}
+}
+
+// TestNothingIsServedAfterTheEnd: an empty page would look like all there is of a log.
+func TestNothingIsServedAfterTheEnd(t *testing.T) {
+	reply := httptest.NewRecorder()
+	expose.Ended(http.HandlerFunc(hello)).ServeHTTP(reply, httptest.NewRequest(http.MethodGet, "/", nil))
+	if reply.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d", reply.Code)
+	}
+}
+
+// TestHeadersAreBounded: whoever finds the port can send them.
+func TestHeadersAreBounded(t *testing.T) {
+	e, err := expose.Local{Logger: slog.New(slog.DiscardHandler)}.Expose(t.Context(), http.HandlerFunc(hello))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Long", strings.Repeat("x", 100<<10))
+	reply, err := viewer().Do(request)
+	if err != nil {
+		return // the connection may break before the answer is read
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%s", reply.Status)
 	}
 }

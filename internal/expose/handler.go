@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// headerTimeout bounds how long a client may take for its request, and for the next one.
-const headerTimeout = 20 * time.Second
+const (
+	// headerTimeout bounds how long a client may take for its request, and for the next one.
+	headerTimeout = 20 * time.Second
+	// mostHeader bounds what is kept of the requests of clients that nobody knows yet, in bytes.
+	mostHeader = 64 << 10
+)
 
 // newServer serves h, as HTTP/1.1 alone.
 func newServer(h http.Handler, logger *slog.Logger) *http.Server {
@@ -16,6 +20,7 @@ func newServer(h http.Handler, logger *slog.Logger) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       headerTimeout,
+		MaxHeaderBytes:    mostHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		Protocols:         new(http.Protocols),
 	}
@@ -38,6 +43,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
+		http.Error(w, "the worker no longer serves this", http.StatusServiceUnavailable)
 		return
 	}
 	h.running.Add(1)

@@ -102,7 +102,9 @@ func (e *tunnel) move(url string) {
 // serve serves over one connection after the other until the exposure is closed.
 func (e *tunnel) serve(l *link) {
 	defer close(e.served)
+	wait := time.Duration(0)
 	for {
+		connected := time.Now()
 		server := newServer(e.handler, e.tunnel.Logger)
 		stop := context.AfterFunc(e.ctx, func() { _ = server.Close() })
 		err := server.Serve(l) // returns when the connection breaks or the server is closed
@@ -112,11 +114,42 @@ func (e *tunnel) serve(l *link) {
 		if e.ctx.Err() != nil {
 			return
 		}
-		e.tunnel.Logger.Warn("expose: the connection to the websocktunnel server has broken", "id", e.tunnel.ID, "error", err)
+		wait = calm(wait, time.Since(connected))
+		e.tunnel.Logger.Warn("expose: the connection to the websocktunnel server has broken", "id", e.tunnel.ID, "error", err, "again", wait)
+		if !sleep(e.ctx, wait) {
+			return
+		}
 		if l, err = e.tunnel.connect(e.ctx); err != nil {
 			return // closed
 		}
 		e.move(l.url())
+	}
+}
+
+const (
+	steady   = time.Minute // what a connection lasts that is good
+	calmest  = time.Minute
+	firstGap = 500 * time.Millisecond
+)
+
+// calm is how long to wait when a connection has broken after it lasted so long, and the wait before the last
+// one. Another client of the same name, say, ends ours whenever it connects, and we its.
+func calm(before, lasted time.Duration) time.Duration {
+	if lasted >= steady {
+		return 0
+	}
+	return min(max(firstGap, 2*before), calmest)
+}
+
+// sleep tells whether all of d has passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -140,6 +140,23 @@ func TestCloseLeavesNothingAtTheServer(t *testing.T) {
 	}
 }
 
+// TestTwoOfOneNameDoNotFight: the server ends the connection of one when the other connects.
+func TestTwoOfOneNameDoNotFight(t *testing.T) {
+	server := exposetest.Start(t, secret.String{})
+	var tokens atomic.Int32
+	for range 2 {
+		e, err := tunnelTo(server, &tokens, slog.New(slog.DiscardHandler)).Expose(t.Context(), http.HandlerFunc(hello))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+	}
+	time.Sleep(3 * time.Second) // for that long they may fight
+	if n := tokens.Load(); n < 3 || n > 12 {
+		t.Errorf("%d connections in three seconds", n)
+	}
+}
+
 // TestUpgradeThroughATunnel: what is no plain HTTP (websockets of shells) gets through as well, and
 // the request's context lives on.
 func TestUpgradeThroughATunnel(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -81,10 +82,8 @@ func refuseThrough(ctx context.Context, host string) error {
 	ctx, done := context.WithTimeout(ctx, 2*time.Second)
 	defer done()
 	addresses, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	for _, address := range addresses {
-		if metadata(address) {
-			return errMetadata
-		}
+	if slices.ContainsFunc(addresses, metadata) {
+		return errMetadata
 	}
 	return nil
 }

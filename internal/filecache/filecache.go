@@ -193,7 +193,7 @@ func (c *Cache) remove(e *entry) {
 // Close ends the downloads and writes the state. It returns when all has ended, or ctx has.
 func (c *Cache) Close(ctx context.Context) error {
 	c.mu.Lock()
-	c.closed = true
+	c.closed, c.dirty = true, true // files that are still in use have not been listed
 	c.mu.Unlock()
 	c.stop(ErrClosed)
 	ended := make(chan struct{})

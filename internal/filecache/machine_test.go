@@ -87,6 +87,9 @@ func (m *machine) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(r.URL.Path, "/artifact-content/"):
 		if r.Header.Get("Authorization") == "" && strings.Contains(r.URL.Path, "private") {
+			if gate != nil {
+				<-gate
+			}
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"code":"InsufficientScopes","message":"no"}`)
 			return

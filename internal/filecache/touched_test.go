@@ -178,28 +178,18 @@ func TestRefusedToAnother(t *testing.T) {
 	m := newMachine(t)
 	m.put("/artifact", "s3cret")
 	c := fetch.Content{TaskID: "T", Artifact: "private/a"}
-	asked, answer := make(chan struct{}), make(chan struct{})
-	outsider := fetch.Access{Credentials: func() tc.Credentials {
-		close(asked)
-		<-answer
-		return tc.Credentials{}
-	}}
+	refuse := m.slow("/api/queue/v1/task/T/artifact-content/private/a")
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		if _, err := m.Get(t.Context(), c, outsider); tc.Status(err) != http.StatusForbidden {
+		if _, err := m.Get(t.Context(), c, fetch.Access{}); tc.Status(err) != http.StatusForbidden {
 			t.Errorf("the outsider: %v", err)
 		}
 	})
-	<-asked
-	joined := make(chan struct{})
+	eventually(t, func() bool { return len(m.requests()) == 1 })
+	var joined sync.Once
 	insider := fetch.Access{Credentials: func() tc.Credentials {
-		select {
-		case <-joined:
-		default: // it is allowed to have what is on its way
-			close(joined)
-			close(answer)
-		}
+		joined.Do(func() { refuse <- 0 })
 		return tc.Credentials{ClientID: "me", AccessToken: secret.New("t")}
 	}}
 	f, err := m.Get(t.Context(), c, insider)

@@ -73,3 +73,15 @@ func TestRightsThatWereTaken(t *testing.T) {
 	}
 	gone(t, task)
 }
+
+func TestSize(t *testing.T) {
+	dir := t.TempDir()
+	if got := rmtree.Size(dir); got != 1 {
+		t.Errorf("an empty directory has %d bytes", got)
+	}
+	write(t, filepath.Join(dir, "a", "b", "file"))
+	write(t, filepath.Join(dir, "file"))
+	if got := rmtree.Size(dir); got != 3 {
+		t.Errorf("two files of one byte have %d", got)
+	}
+}

@@ -1,6 +1,10 @@
 package dockerworker
 
-import "github.com/workerkit/workerkit/worker/payload"
+import (
+	"maps"
+
+	"github.com/workerkit/workerkit/worker/payload"
+)
 
 type object = map[string]any
 
@@ -135,8 +139,6 @@ func values(description string, each object) object {
 
 func list(of, description string, more object) object {
 	o := object{"type": "array", "description": description, "items": object{"type": of}}
-	for key, value := range more {
-		o[key] = value
-	}
+	maps.Copy(o, more)
 	return o
 }

@@ -45,6 +45,12 @@ type Prober interface {
 	CanRead(ctx context.Context, path string) (bool, error)
 }
 
+// Imager is a Builder whose commands run in an image. It returns the image's id, "sha256:" and
+// hex, and likewise the hash of the artifact that it came in, "" when it did not come in one.
+type Imager interface {
+	Image() (id, artifact string)
+}
+
 // Proxier is a Builder that can make an HTTP handler reachable by the commands and the services of
 // this run, and by nobody else, from Start to the end of the commands. It returns the base URL as
 // they see it, without a slash at its end. name is unique in the run and matches [a-z]{3,22}; in

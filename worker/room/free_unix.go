@@ -8,11 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Free is how many bytes this user may still write where dir is.
-func Free(dir string) (uint64, error) {
+// Disk is how many bytes this user may still write where dir is, and how many the disk has in all.
+func Disk(dir string) (free, size uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+		return 0, 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
+	block := uint64(s.Bsize)                               //nolint:gosec,unconvert // the types differ between systems
+	return uint64(s.Bavail) * block, s.Blocks * block, nil //nolint:gosec,unconvert // see above
+}
+
+// SameDisk tells whether what is deleted in one directory makes space in the other.
+func SameDisk(a, b string) (bool, error) {
+	var one, other unix.Stat_t
+	for path, stat := range map[string]*unix.Stat_t{a: &one, b: &other} {
+		if err := unix.Stat(path, stat); err != nil {
+			return false, fmt.Errorf("find the disk of %s: %w", path, err)
+		}
+	}
+	return one.Dev == other.Dev, nil
 }

@@ -2,19 +2,32 @@ package room
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
 
-// Free is how many bytes this user may still write where dir is.
-func Free(dir string) (uint64, error) {
+// Disk is how many bytes this user may still write where dir is, and how many the disk has in all.
+func Disk(dir string) (free, size uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
+	if err == nil {
+		err = windows.GetDiskFreeSpaceEx(path, &free, &size, nil)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+		return 0, 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	var free uint64
-	if err := windows.GetDiskFreeSpaceEx(path, &free, nil, nil); err != nil {
-		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	return free, size, nil
+}
+
+// SameDisk tells whether what is deleted in one directory makes space in the other.
+func SameDisk(a, b string) (bool, error) {
+	for _, path := range []*string{&a, &b} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return false, fmt.Errorf("find the disk of %s: %w", *path, err)
+		}
+		*path = filepath.VolumeName(absolute)
 	}
-	return free, nil
+	return strings.EqualFold(a, b), nil
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/workerkit/workerkit/internal/rmtree"
 )
 
 // Leftovers are the directories of runs that are over: of a worker that was killed, or what could
@@ -65,7 +66,7 @@ func (l *Leftovers) Collect(ctx context.Context, need uint64) (freed uint64, err
 			continue
 		}
 		path := filepath.Join(l.dir, name)
-		bytes := size(path)
+		bytes := rmtree.Size(path)
 		if err := l.remove(path); err != nil {
 			problems = append(problems, err)
 			continue
@@ -94,20 +95,4 @@ func (l *Leftovers) oldest() ([]string, error) {
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return changed[a].Compare(changed[b]) })
 	return names, nil
-}
-
-// size is about how many bytes are free when path is gone: at least one, as an empty directory has
-// its own.
-func size(path string) (bytes uint64) {
-	const least = 1
-	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // what cannot be seen does not count
-		}
-		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
-			bytes += uint64(max(info.Size(), 0)) //nolint:gosec // not negative
-		}
-		return nil
-	})
-	return bytes + least
 }

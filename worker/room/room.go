@@ -30,6 +30,12 @@ type Room struct {
 	Logger     *slog.Logger
 }
 
+// Free is how many bytes this user may still write where dir is.
+func Free(dir string) (uint64, error) {
+	free, _, err := Disk(dir)
+	return free, err
+}
+
 // For tells for how many of so many tasks there is space. With none, err says what is missing.
 func (r *Room) For(tasks int) (int, error) {
 	if r.Each == 0 {

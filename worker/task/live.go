@@ -10,12 +10,12 @@ const margin = 15 * time.Minute
 // later time.
 func (r *Run) LiveUntil(now time.Time) time.Time {
 	var p struct {
-		MaxRunTime int64 `json:"maxRunTime"` // seconds
+		Seconds float64 `json:"maxRunTime"` // an integer may be written as 1e3
 	}
 	_ = r.Decode(&p) // absent or wrong: the margin alone
-	end := now.Add(time.Duration(p.MaxRunTime)*time.Second + margin)
-	if end.After(r.Definition.Expires) {
+	left := r.Definition.Expires.Sub(now)
+	if p.Seconds > (left - margin).Seconds() {
 		return r.Definition.Expires
 	}
-	return end
+	return now.Add(time.Duration(p.Seconds*float64(time.Second)) + margin)
 }

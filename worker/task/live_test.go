@@ -17,6 +17,8 @@ func TestLiveUntil(t *testing.T) {
 	}{
 		{`{"maxRunTime": 600}`, time.Hour, 25 * time.Minute},
 		{`{"maxRunTime": 600}`, 24 * time.Minute, 24 * time.Minute},
+		{`{"maxRunTime": 6e2}`, time.Hour, 25 * time.Minute},
+		{`{"maxRunTime": 9223372036854775807}`, time.Hour, time.Hour},
 		{`{"maxRunTime": "long"}`, time.Hour, 15 * time.Minute},
 		{``, time.Hour, 15 * time.Minute},
 	} {

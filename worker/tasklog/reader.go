@@ -88,6 +88,7 @@ func (r *reader) available(p []byte) (int, <-chan struct{}, error) {
 	if r.offset >= spooled {
 		n := l.copyBlocks(p, r.offset)
 		l.mu.RUnlock()
+		r.inflate = nil // it is of no more use, and large: many readers wait for more
 		return n, nil, nil
 	}
 	from := l.nearest(r.offset)

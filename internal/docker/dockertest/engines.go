@@ -87,7 +87,7 @@ func (k kind) start(t *testing.T) Engine {
 	socket := "unix://" + filepath.Join(dir, "sock")
 	cmd := k.command(t, dir, socket)
 	log := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log // Podman leaves files in its working directory
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/isolated"
 )
@@ -35,7 +36,11 @@ func Inside(t *testing.T, files ...string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-c", script, "sh", filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=^" + t.Name() + "$", "-test.v=true", "-test.timeout=9m"}
+	left := 9 * time.Minute
+	if end, ok := t.Deadline(); ok { // so that it says where it hangs before this test is ended
+		left = max(time.Until(end)-5*time.Second, time.Second)
+	}
+	args := []string{"-c", script, "sh", filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=^" + t.Name() + "$", "-test.v=true", "-test.timeout=" + left.String()}
 	cmd, err := isolated.Command("/bin/sh", append([]string{self}, files...), args...)
 	if err != nil {
 		t.Skip(err)

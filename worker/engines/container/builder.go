@@ -27,7 +27,6 @@ type builder struct {
 	image   images.Image
 	workdir string   // absolute
 	line    []string // that runs, the image's entry point included
-	ports   int
 	net     *network
 	env     map[string]string
 	mounts  []mounted
@@ -57,13 +56,12 @@ func (b *builder) variables() []string {
 	return all
 }
 
-// Environment is what a certificate of the task says of where it ran.
-func (b *builder) Environment() map[string]string {
-	about := map[string]string{"imageHash": b.image.ID}
+// Image implements engines.Imager.
+func (b *builder) Image() (id, artifact string) {
 	if b.image.ArtifactSHA256 != "" {
-		about["imageArtifactHash"] = "sha256:" + b.image.ArtifactSHA256
+		artifact = "sha256:" + b.image.ArtifactSHA256
 	}
-	return about
+	return b.image.ID, artifact
 }
 
 // Discard implements engines.Builder.
@@ -123,23 +121,29 @@ func (b *builder) start(ctx context.Context) (*sandbox, error) {
 	for _, warning := range made.Warnings {
 		b.run.Logger.Warn("container: the engine warns", "warning", warning)
 	}
-	attached, err := b.engine.api.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return nil, fmt.Errorf("container: attach: %w", err)
+	attached, attachErr := b.engine.api.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if attachErr != nil && (!b.engine.config.Docker.Podman || ctx.Err() != nil) { // Podman finds out here what Docker does below, and does not say it
+		return nil, fmt.Errorf("container: attach: %w", attachErr)
 	}
-	s := newSandbox(b, attached.HijackedResponse)
+	s := newSandbox(b)
+	if attachErr == nil {
+		s.listen(attached.HijackedResponse)
+	}
 	b.run.Log.Info("Executing command 0: %s", quoted(b.line))
-	if _, err := b.engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{}); err != nil {
-		code, ours := notStarted(err)
-		if !ours || docker.Gone(err) || ctx.Err() != nil {
-			s.abandon()
-			return nil, fmt.Errorf("container: start: %w", err)
-		}
+	_, err = b.engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
+	if err == nil && attachErr == nil {
+		go s.follow() //nolint:contextcheck // ctx bounds the start alone
+		return s, nil
+	}
+	s.hangUp()
+	if err == nil {
+		return nil, fmt.Errorf("container: attach: %w", attachErr)
+	}
+	if code, ours := notStarted(err); ours && !docker.Gone(err) && ctx.Err() == nil {
 		s.failed(code, err)
 		return s, nil
 	}
-	go s.follow() //nolint:contextcheck // ctx bounds the start alone
-	return s, nil
+	return nil, fmt.Errorf("container: start: %w", err)
 }
 
 // refused says what a container could not be made of.
@@ -168,4 +172,6 @@ var (
 	_ engines.Mounter = (*builder)(nil)
 	_ engines.Proxier = (*builder)(nil)
 	_ engines.Prober  = (*builder)(nil)
+	_ engines.Imager  = (*builder)(nil)
+	_ engines.Imager  = (*builder)(nil)
 )

@@ -23,7 +23,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
@@ -61,24 +60,12 @@ type Metadata interface {
 type Engine struct {
 	config Config
 	api    *client.Client
-	mtu    func(ctx context.Context) string
+	mtu    string // of the engine's usual network, since Open; "" is not known
 }
 
 // New makes the engine. Open is to be called before the first run.
 func New(c Config) *Engine {
-	e := &Engine{config: c, api: c.Docker.API}
-	var mu sync.Mutex
-	var known *string
-	e.mtu = func(ctx context.Context) string {
-		mu.Lock()
-		defer mu.Unlock()
-		if known == nil {
-			text := e.defaultMTU(ctx)
-			known = &text
-		}
-		return *known
-	}
-	return e
+	return &Engine{config: c, api: c.Docker.API}
 }
 
 // Name implements engines.Engine.
@@ -92,6 +79,7 @@ func (e *Engine) Open(ctx context.Context) error {
 	if err := e.clear(ctx); err != nil {
 		return fmt.Errorf("container: remove what an earlier worker left: %w", explain(err))
 	}
+	e.mtu = e.defaultMTU(ctx)
 	if e.config.Metadata != nil {
 		return e.config.Metadata.Deny(ctx) //nolint:wrapcheck // says what is wrong
 	}
@@ -178,7 +166,6 @@ func (b *builder) look(ctx context.Context) error {
 			b.line = c.Cmd
 		}
 		b.line = append(append([]string{}, c.Entrypoint...), b.line...)
-		b.ports = len(c.ExposedPorts)
 	}
 	if b.spec.WorkingDirectory != "" {
 		b.workdir = b.spec.WorkingDirectory
@@ -191,7 +178,7 @@ func (b *builder) look(ctx context.Context) error {
 
 // foreign tells that an image is for another system.
 func foreign(found client.ImageInspectResult) error {
-	if os := image.InspectResponse(found.InspectResponse).Os; os != "" && os != "linux" {
+	if os := found.Os; os != "" && os != "linux" {
 		return task.Malformed("the image is for %s; this worker runs images for Linux", os)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
@@ -27,10 +28,31 @@ type files struct {
 
 	mu   sync.Mutex
 	seen map[string]entry // of the container's own file system, by path
+	// written is the folder of this machine with what the container has changed of its image, "" when
+	// there is none or it is not this machine's.
+	written string
 }
 
-func newFiles(b *builder) *files {
-	return &files{api: b.engine.api, id: b.id, workdir: b.workdir, mounts: b.mounts, seen: map[string]entry{}}
+// newFiles asks the engine where the container has its volumes and what it has written. Where it has
+// them on this machine, files are opened there: Docker sends one file of a container at a time, and
+// answers nothing else about the container meanwhile.
+func newFiles(ctx context.Context, b *builder) *files {
+	f := &files{api: b.engine.api, id: b.id, workdir: b.workdir, mounts: slices.Clone(b.mounts), seen: map[string]entry{}}
+	found, err := f.api.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return f // all is sent
+	}
+	for _, m := range found.Container.Mounts {
+		if info, err := os.Stat(m.Source); m.Type == mount.TypeVolume && err == nil && info.IsDir() {
+			f.mounts = append(f.mounts, mounted{engines.Mount{Source: m.Source, Target: path.Clean(m.Destination)}, true})
+		}
+	}
+	if d := found.Container.GraphDriver; d != nil {
+		if info, err := os.Stat(d.Data["UpperDir"]); err == nil && info.IsDir() {
+			f.written = d.Data["UpperDir"]
+		}
+	}
+	return f
 }
 
 // entry is what is at a path.
@@ -93,6 +115,14 @@ func (f *files) look(ctx context.Context, p string) (entry, error) {
 	if m, rel, ok := within(f.mounts, p); ok {
 		return lookHere(m, rel)
 	}
+	for _, system := range []string{"/dev/", "/proc/", "/sys/"} { // whose contents are gone with the processes
+		if strings.HasPrefix(p, system) {
+			return entry{mode: fs.ModeDevice}, nil
+		}
+	}
+	if e, ok := f.lookWritten(p); ok {
+		return e, nil
+	}
 	f.mu.Lock()
 	e, known := f.seen[p]
 	f.mu.Unlock()
@@ -113,6 +143,15 @@ func (f *files) look(ctx context.Context, p string) (entry, error) {
 	defer f.mu.Unlock()
 	f.seen[p] = e
 	return e, nil
+}
+
+// lookWritten tells what the container has written at a path. What it has removed is not known here.
+func (f *files) lookWritten(p string) (entry, bool) {
+	if f.written == "" {
+		return entry{}, false
+	}
+	e, err := lookHere(mounted{engines.Mount{Source: f.written}, true}, strings.TrimPrefix(p, "/"))
+	return e, err == nil && e.mode&fs.ModeDevice == 0 // which stands for something removed
 }
 
 // lookHere tells what is at a path in a mount.
@@ -153,13 +192,41 @@ func (f *files) open(ctx context.Context, p string) (engines.File, error) {
 		return nil, pathError(p, engines.ErrWrongKind)
 	}
 	if m, rel, ok := within(f.mounts, at); ok {
-		return openHere(m, rel)
+		return plain(openHere(m, rel))
+	}
+	if file := f.openWritten(at, e); file != nil {
+		return file, nil
 	}
 	return &stream{files: f, ctx: context.WithoutCancel(ctx), path: at, entry: e}, nil
 }
 
+// openWritten opens a file that the container has written, on this machine; nil when it is the image's.
+func (f *files) openWritten(p string, e entry) engines.File {
+	if f.written == "" {
+		return nil
+	}
+	file, err := openHere(mounted{engines.Mount{Source: f.written}, true}, strings.TrimPrefix(p, "/"))
+	if err != nil {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil || info.Size() != e.size || partial(file) {
+		_ = file.Close() // was not read
+		return nil
+	}
+	return file
+}
+
+// plain is a file, or an error and no file.
+func plain(file *os.File, err error) (engines.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
 // openHere opens a regular file in a mount, whatever has taken its place since it was looked at.
-func openHere(m mounted, rel string) (engines.File, error) {
+func openHere(m mounted, rel string) (*os.File, error) {
 	folder, name := m.Source, rel
 	if !m.dir {
 		folder, name = path.Dir(m.Source), path.Base(m.Source)

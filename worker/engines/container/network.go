@@ -33,8 +33,8 @@ func (e *Engine) newNetwork(ctx context.Context, name string) (*network, error) 
 	sum := sha256.Sum256([]byte(name))
 	const length = 5 // bytes; the system takes names of 15 characters
 	options := map[string]string{bridgeName: BridgePrefix + hex.EncodeToString(sum[:length])}
-	if mtu := e.mtu(ctx); mtu != "" {
-		options[bridgeMTU] = mtu
+	if e.mtu != "" {
+		options[bridgeMTU] = e.mtu
 	}
 	made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: e.labels(name)})
 	if err != nil {

@@ -2,7 +2,6 @@ package container
 
 import (
 	"encoding/csv"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -132,25 +131,25 @@ func gpus(text string) (container.DeviceRequest, error) {
 	}
 	for _, field := range fields {
 		key, value, named := strings.Cut(field, "=")
-		switch {
-		case !named:
+		if !named {
 			key, value = "count", field
-			fallthrough
-		case key == "count":
+		}
+		switch key {
+		case "count":
 			request.Count = -1
 			if value != "all" {
 				if request.Count, err = strconv.Atoi(value); err != nil {
 					return request, task.Internal("d2gConfig.gpus %q: %q is neither a number nor \"all\"", text, value)
 				}
 			}
-		case key == "device":
+		case "device":
 			request.DeviceIDs = strings.Split(value, ",")
-		case key == "driver":
+		case "driver":
 			request.Driver = value
-		case key == "capabilities":
+		case "capabilities":
 			request.Capabilities = [][]string{append(strings.Split(value, ","), "gpu")}
 		default:
-			return request, task.Internal("d2gConfig.gpus %q: %s is not known", text, fmt.Sprintf("%q", key))
+			return request, task.Internal("d2gConfig.gpus %q: %s is not known", text, strconv.Quote(key))
 		}
 	}
 	return request, nil

@@ -35,28 +35,30 @@ type sandbox struct {
 	err    error
 }
 
-func newSandbox(b *builder, conn client.HijackedResponse) *sandbox {
-	s := &sandbox{builder: b, conn: conn, begin: time.Now(), copied: make(chan error, 1), over: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{})}
+func newSandbox(b *builder) *sandbox {
+	return &sandbox{builder: b, begin: time.Now(), over: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{})}
+}
+
+// listen passes on the output, until the connection ends.
+func (s *sandbox) listen(conn client.HijackedResponse) {
 	way := raw
-	if b.spec.Pipe {
+	if s.spec.Pipe {
 		way = split
 	}
-	go func() { s.copied <- way(b.run.Log, conn.Reader) }() // ends with the connection
-	return s
+	s.conn, s.copied = conn, make(chan error, 1)
+	go func() { s.copied <- way(s.run.Log, conn.Reader) }() // of a container that did not start: hangUp waits; else follow
 }
 
-// hangUp ends the copying of the output.
-func (s *sandbox) hangUp() error {
-	s.conn.Close()
-	return <-s.copied
+// hangUp ends the connection to a container that did not start: it has printed nothing.
+func (s *sandbox) hangUp() {
+	if s.copied != nil {
+		s.conn.Close()
+		_ = <-s.copied // there was nothing to copy
+	}
 }
-
-// abandon takes back a container that did not start, for a fault of the engine.
-func (s *sandbox) abandon() { _ = s.hangUp() } // it has printed nothing
 
 // failed is the end of a container whose command could not be started.
 func (s *sandbox) failed(code int, err error) {
-	s.abandon()
 	s.run.Log.Error("System error executing command: %s: %v", quoted(s.line[:1]), err)
 	s.status = engines.Status{ExitCode: code, Reason: fmt.Sprintf("%s could not be started (exit status %d)", quoted(s.line[:1]), code)}
 	s.closeProxies()
@@ -176,7 +178,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{builder: s.builder, status: s.status, files: newFiles(s.builder)}, nil
+	return &result{builder: s.builder, status: s.status, files: newFiles(ctx, s.builder)}, nil
 }
 
 // Kill implements engines.Sandbox. Only the first process can be asked: the others end with it.
@@ -212,7 +214,7 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 	}
 }
 
-// signal sends a signal to the first process. That it has ended is no error.
+// signal sends a signal to the first process. That it has ended is no error, however the engine says it.
 func (s *sandbox) signal(ctx context.Context, name string) error {
 	_, err := s.engine.api.ContainerKill(ctx, s.id, client.ContainerKillOptions{Signal: name})
 	switch {
@@ -220,9 +222,12 @@ func (s *sandbox) signal(ctx context.Context, name string) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	default:
-		return fmt.Errorf("container: end the container: %w", explain(err))
 	}
+	found, look := s.engine.api.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
+	if state := found.Container.State; look == nil && state != nil && !state.Running {
+		return nil
+	}
+	return fmt.Errorf("container: end the container: %w", explain(err))
 }
 
 var (

@@ -23,8 +23,8 @@ const (
 // directory or a mount's place, and its exit code then. The engines say it by text alone.
 func notStarted(err error) (code int, ours bool) {
 	text := strings.ToLower(err.Error())
-	has := func(any ...string) bool {
-		for _, part := range any {
+	has := func(parts ...string) bool {
+		for _, part := range parts {
 			if strings.Contains(text, part) {
 				return true
 			}

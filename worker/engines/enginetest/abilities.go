@@ -68,7 +68,8 @@ func proxies(t *testing.T, c Case) {
 	}
 }
 
-// proxiesApart: another run does not reach the proxy, nor anybody when the commands have ended.
+// proxiesApart: another run does not reach the proxy, nor does the worker, which fetches what payloads
+// name, nor anybody when the commands have ended.
 func proxiesApart(t *testing.T, c Case) {
 	if runtime.GOOS != "linux" && !c.Isolated {
 		t.Skip("who makes a connection cannot be known on this system")
@@ -81,8 +82,14 @@ func proxiesApart(t *testing.T, c Case) {
 	run.pid(t)
 	other := c.newRun(t, engine, c.payload(t, Act{Say: Say{Get: url}}))
 	wait(t, other.start(t))
-	if got := other.output(t); strings.Contains(got, "hello") {
+	if got := other.output(t); strings.Contains(got, "hello from") {
 		t.Errorf("another run got %q", got)
+	}
+	if reply, err := http.Get(url); err == nil { //nolint:noctx // a test
+		if reply.StatusCode != http.StatusForbidden {
+			t.Errorf("the worker got %s", reply.Status)
+		}
+		_ = reply.Body.Close()
 	}
 	kill(t, sandbox, 0)
 	wait(t, sandbox)

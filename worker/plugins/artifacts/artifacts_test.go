@@ -15,8 +15,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/workerkit/workerkit/internal/artifact"
-	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/artifacts"
@@ -25,13 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func uploader(store *plugintest.Store) *artifact.Uploader {
-	return &artifact.Uploader{
-		HTTP: store.Client(), Now: time.Now,
-		Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
-	}
-}
 
 func files(t *testing.T, dir string, contents map[string]string) {
 	t.Helper()
@@ -49,7 +40,7 @@ func files(t *testing.T, dir string, contents map[string]string) {
 func TestConforms(t *testing.T) {
 	plugintest.Conform(t, plugintest.Case{
 		New: func(t *testing.T, store *plugintest.Store) plugins.Plugin {
-			return artifacts.New(uploader(store))
+			return artifacts.New(store.Uploader())
 		},
 		Payload: `{"artifacts": [{"type": "file", "path": "a.txt", "name": "public/a.txt"}, {"type": "directory", "path": "out"}]}`,
 		Files: func(t *testing.T, dir string) {
@@ -66,7 +57,7 @@ func life(t *testing.T, payload string, contents map[string]string, prepare ...f
 	for _, f := range prepare {
 		f(run)
 	}
-	err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+	err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), plugintest.Result{Dir: run.Dir})
 	if left, _ := os.ReadDir(run.Own); len(left) > 0 {
 		t.Errorf("spools left: %v", left)
 	}
@@ -204,7 +195,7 @@ func TestExpires(t *testing.T) {
 		files(t, run.Dir, map[string]string{"a": "x"})
 		at := run.Definition.Created.Add(test.at)
 		run.Payload = json.RawMessage(fmt.Sprintf(`{"artifacts": [{"type": "file", "path": "a", "expires": %q}]}`, at.Format(time.RFC3339Nano)))
-		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+		err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), plugintest.Result{Dir: run.Dir})
 		if test.want == 0 {
 			if task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "artifact a: expires") {
 				t.Errorf("%v: %v", test.at, err)
@@ -256,7 +247,7 @@ func TestOneNameForTheSameFile(t *testing.T) {
 		run := plugintest.NewRun(t, "")
 		run.Payload = json.RawMessage(strings.ReplaceAll(payload, "DIR", filepath.ToSlash(run.Dir)))
 		files(t, run.Dir, map[string]string{"out/a": "x"})
-		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+		err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), plugintest.Result{Dir: run.Dir})
 		if got := calls(run); err != nil || !slices.Equal(got, []string{"createArtifact s3 out/a"}) {
 			t.Errorf("%s: %v, calls %v", second, err, got)
 		}
@@ -327,7 +318,7 @@ func TestObjectServiceGetsFilesAsTheyAre(t *testing.T) {
 	run := plugintest.NewRun(t, `{"artifacts": [{"type": "file", "path": "small.txt"}, {"type": "file", "path": "large.txt", "contentEncoding": "gzip"}]}`)
 	large := strings.Repeat("text", 5000)
 	files(t, run.Dir, map[string]string{"small.txt": "x", "large.txt": large})
-	u := uploader(run.Queue.Store)
+	u := run.Queue.Store.Uploader()
 	u.Objects = run.Queue.Store
 	if err := run.Life(t.Context(), artifacts.New(u), plugintest.Result{Dir: run.Dir}); err != nil {
 		t.Fatal(err)
@@ -353,7 +344,43 @@ func TestObjectServiceGetsFilesAsTheyAre(t *testing.T) {
 func TestNothingRan(t *testing.T) {
 	run := plugintest.NewRun(t, `{"artifacts": [{"type": "file", "path": "a"}]}`)
 	var none engines.Result
-	if err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), none); err != nil || len(run.Queue.Calls()) > 0 {
+	if err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), none); err != nil || len(run.Queue.Calls()) > 0 {
 		t.Errorf("%v, calls %v", err, run.Queue.Calls())
+	}
+}
+
+// TestServiceThatIsDown: each artifact is tried for a while, and so the rest are not.
+func TestServiceThatIsDown(t *testing.T) {
+	contents := map[string]string{}
+	for i := range 200 {
+		contents[fmt.Sprintf("out/%03d", i)] = "x"
+	}
+	payload := `{"artifacts": [{"type": "directory", "path": "out"}]}`
+	run, err := life(t, payload, contents, func(run *plugintest.Run) { run.Queue.Store.Refuse() })
+	log := run.TaskLog(t)
+	if n := len(calls(run)); task.Resolve(err) != task.ResourceUnavailable || n < 48 || n > 100 || !strings.Contains(log, "more artifacts were not tried") {
+		t.Errorf("%d artifacts were tried: %v\n%s", n, err, log)
+	}
+
+	// One that the store would not have says nothing of the others.
+	run, err = life(t, payload, contents, func(run *plugintest.Run) { run.Queue.Store.Answer("out/000", http.StatusRequestEntityTooLarge) })
+	if n := len(calls(run)); task.Resolve(err) != task.ResourceUnavailable || n != 200 || strings.Contains(run.TaskLog(t), "not tried") {
+		t.Errorf("%d artifacts were tried: %v", n, err)
+	}
+}
+
+// TestNameThatIsNone: the address of such an artifact would be another one.
+func TestNameThatIsNone(t *testing.T) {
+	for _, artifact := range []string{`"path": ""`, `"path": "a", "name": "."`, `"path": "a", "name": ".."`, `"path": "."`} {
+		_, err := life(t, `{"artifacts": [{"type": "file", `+artifact+`}]}`, map[string]string{"a": "x"})
+		if task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "needs a name") {
+			t.Errorf("%s: %v", artifact, err)
+		}
+	}
+	for _, artifact := range []string{`"path": ""`, `"path": "."`, `"path": "out", "name": "."`} {
+		run, err := life(t, `{"artifacts": [{"type": "directory", `+artifact+`}]}`, map[string]string{"out/a": "x"})
+		if got := calls(run); err != nil || len(got) != 1 || !strings.HasSuffix(got[0], "a") {
+			t.Errorf("%s: %v, %v", artifact, got, err)
+		}
 	}
 }

@@ -36,7 +36,7 @@ func TestHashesForTheChainOfTrust(t *testing.T) {
 	for _, object := range []bool{false, true} {
 		run := plugintest.NewRun(t, `{"features": {"chainOfTrust": true}, `+entries+`}`)
 		files(t, run.Dir, contents)
-		u := uploader(run.Queue.Store)
+		u := run.Queue.Store.Uploader()
 		if object {
 			u.Objects = run.Queue.Store
 		} else {
@@ -102,7 +102,7 @@ func TestOrderIsThatOfThePayload(t *testing.T) {
 	run := plugintest.NewRun(t, `{"artifacts": [`+strings.Join(entries, ",")+`]}`)
 	files(t, run.Dir, contents)
 	result := &scripted{Result: plugintest.Result{Dir: run.Dir}}
-	if err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), result); err != nil || !slices.Equal(result.opened, want) {
+	if err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), result); err != nil || !slices.Equal(result.opened, want) {
 		t.Errorf("%v, opened %v", err, result.opened)
 	}
 }
@@ -141,7 +141,7 @@ func TestFilesThatChange(t *testing.T) {
 				first = false
 				return sized{file, had}, err
 			}}
-			err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), result)
+			err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), result)
 			if task.Resolve(err) != want {
 				t.Errorf("%s, %d bytes: %v", encoding, had, err)
 			}
@@ -161,7 +161,7 @@ func TestFileThatCannotBeOpened(t *testing.T) {
 	for reason, problem := range map[string]error{"file-not-readable-on-worker": fs.ErrPermission, "file-missing-on-worker": fs.ErrNotExist, "invalid-resource-on-worker": engines.ErrWrongKind} {
 		run := plugintest.NewRun(t, `{"artifacts": [{"type": "file", "path": "a"}]}`)
 		result := &scripted{Result: plugintest.Result{Dir: run.Dir}, open: func(string) (engines.File, error) { return nil, problem }}
-		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), result)
+		err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), result)
 		if c := run.Queue.Calls(); task.Resolve(err) != task.Failed || len(c) != 1 || c[0].Reason != reason {
 			t.Errorf("%s: %v, calls %v", reason, err, c)
 		}

@@ -39,8 +39,9 @@ func (e *entry) complete(d task.Definition) error {
 	if e.Expires.IsZero() {
 		e.Expires = d.Expires
 	}
-
 	switch {
+	case e.Type == "file" && (e.Name == "" || e.Name == "." || e.Name == ".."):
+		return task.Malformed("artifact %q, with the path %q: a file needs a name, such as public/report.txt", e.Name, e.Path)
 	case e.Expires.Before(d.Deadline.Add(-slack)):
 		return task.Malformed("artifact %s: expires %s is before the task's deadline %s", e.Name, e.Expires.UTC().Format(iso), d.Deadline.UTC().Format(iso))
 	case e.Expires.After(d.Expires.Add(slack)):

@@ -38,7 +38,7 @@ func TestFullDisk(t *testing.T) {
 		if err := syscall.Mount("none", run.Own, "tmpfs", 0, "size=1m"); err != nil {
 			t.Fatal(err)
 		}
-		err := run.Life(t.Context(), artifacts.New(uploader(run.Queue.Store)), plugintest.Result{Dir: run.Dir})
+		err := run.Life(t.Context(), artifacts.New(run.Queue.Store.Uploader()), plugintest.Result{Dir: run.Dir})
 		if task.Resolve(err) != task.ResourceUnavailable || !strings.Contains(run.TaskLog(t), "contentEncoding identity, which needs no copy") {
 			t.Errorf("%s: %s, %v", encoding, task.Resolve(err), err)
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/workerkit/workerkit/internal/artifact"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/task"
 )
@@ -23,12 +25,16 @@ const (
 )
 
 // upload makes all artifacts, and begins with them in their order. A failure does not keep the others
-// from being made; the first one in the order decides, as if they had been made one after another.
+// from being made, unless it is that nobody takes them; the first one in the order decides, as if they
+// had been made one after another.
 func (h *hooks) upload(ctx context.Context, all []found) error {
 	defer h.progress.begin(h.run.Log)()
-	h.makeAll(ctx, all)
+	begun := h.makeAll(ctx, all)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if left := len(all) - begun; left > 0 {
+		h.run.Log.Error("%d more artifacts were not tried, as the service did not take one of those before", left)
 	}
 	var first error
 	for i := range all {
@@ -44,24 +50,37 @@ func (h *hooks) upload(ctx context.Context, all []found) error {
 	return first
 }
 
-// makeAll makes all artifacts that it can until ctx ends, and leaves in each what its error was.
-func (h *hooks) makeAll(ctx context.Context, all []found) {
+// makeAll makes all artifacts that it can until ctx ends, and leaves in each what its error was. It
+// returns how many it began with: each one that nobody takes is tried for so long that the
+// others would take hours.
+func (h *hooks) makeAll(ctx context.Context, all []found) (begun int) {
 	free := semaphore.NewWeighted(places)
+	var down atomic.Bool
 	var running sync.WaitGroup
 	defer running.Wait()
 	for i := range all {
 		f := &all[i]
 		source := h.look(f)
-		if err := free.Acquire(ctx, source.places()); err != nil {
+		if err := free.Acquire(ctx, source.places()); err != nil || down.Load() {
 			source.close()
-			return
+			return i
 		}
 		running.Go(func() {
 			defer free.Release(source.places())
 			defer source.close()
-			f.err = h.one(ctx, f, source)
+			if f.err = h.one(ctx, f, source); nobodyTakes(f.err) {
+				down.Store(true)
+			}
 		})
 	}
+	return len(all)
+}
+
+// nobodyTakes tells whether an error is that the services did not take an artifact for as long as it
+// was tried, which is likely to be so for the others too.
+func nobodyTakes(err error) bool {
+	ofThisOne := errors.Is(err, artifact.ErrSpace) || errors.Is(err, artifact.ErrRefused)
+	return task.Resolve(err) == task.ResourceUnavailable && !ofThisOne
 }
 
 // fatal tells whether an error is about more than the one artifact, so that it counts even

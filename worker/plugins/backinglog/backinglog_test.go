@@ -5,26 +5,16 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/workerkit/workerkit/internal/artifact"
-	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/backinglog"
 	"github.com/workerkit/workerkit/worker/plugins/plugintest"
 	"github.com/workerkit/workerkit/worker/task"
 )
 
-func uploader(store *plugintest.Store) *artifact.Uploader {
-	return &artifact.Uploader{
-		HTTP: store.Client(), Now: time.Now,
-		Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
-	}
-}
-
 func TestConforms(t *testing.T) {
 	plugintest.Conform(t, plugintest.Case{
-		New:     func(_ *testing.T, store *plugintest.Store) plugins.Plugin { return backinglog.New(uploader(store)) },
+		New:     func(_ *testing.T, store *plugintest.Store) plugins.Plugin { return backinglog.New(store.Uploader()) },
 		Payload: `{"logs": {"live": "public/live.txt", "backing": "public/all.txt"}}`,
 	})
 }
@@ -38,7 +28,7 @@ func TestLogIsUploadedAsItWasCompressed(t *testing.T) {
 		t.Run(test.payload, func(t *testing.T) {
 			run := plugintest.NewRun(t, test.payload)
 			fmt.Fprint(run.Log, strings.Repeat("output\n", 100_000))
-			if err := run.Life(t.Context(), backinglog.New(uploader(run.Queue.Store)), nil); err != nil {
+			if err := run.Life(t.Context(), backinglog.New(run.Queue.Store.Uploader()), nil); err != nil {
 				t.Fatal(err)
 			}
 			calls := run.Queue.Calls()
@@ -62,7 +52,7 @@ func TestObjectServiceGetsTheLogAsItIs(t *testing.T) {
 		run := plugintest.NewRun(t, `{}`)
 		store := run.Queue.Store
 		fmt.Fprint(run.Log, strings.Repeat("output\n", lines))
-		u := uploader(store)
+		u := store.Uploader()
 		u.Objects = store
 		if err := run.Life(t.Context(), backinglog.New(u), nil); err != nil {
 			t.Fatal(err)
@@ -89,14 +79,14 @@ func TestFailuresResolveTheRun(t *testing.T) {
 	} {
 		run := plugintest.NewRun(t, `{}`)
 		run.Queue.Fail("public/logs/live_backing.log", plugintest.Refusal(test.refuse))
-		err := run.Life(t.Context(), backinglog.New(uploader(run.Queue.Store)), nil)
+		err := run.Life(t.Context(), backinglog.New(run.Queue.Store.Uploader()), nil)
 		if got := task.Resolve(err); got != test.want {
 			t.Errorf("%d resolves %s: %v", test.refuse, got, err)
 		}
 	}
 	run := plugintest.NewRun(t, `{}`)
 	run.Queue.Store.Refuse()
-	if err := run.Life(t.Context(), backinglog.New(uploader(run.Queue.Store)), nil); task.Resolve(err) != task.ResourceUnavailable {
+	if err := run.Life(t.Context(), backinglog.New(run.Queue.Store.Uploader()), nil); task.Resolve(err) != task.ResourceUnavailable {
 		t.Errorf("a store that does not answer resolves %s: %v", task.Resolve(err), err)
 	}
 }

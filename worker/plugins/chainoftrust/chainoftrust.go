@@ -54,13 +54,14 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 	if p.config.Disabled {
 		return nil, task.Malformed("features.chainOfTrust: the chain of trust is disabled on workers of the pool %s; leave it out of the payload, or have the task run by another pool", run.Definition.TaskQueueID)
 	}
-	return &hooks{p.config, run}, nil
+	return &hooks{config: p.config, run: run, environment: p.config.Environment}, nil
 }
 
 // hooks is one run's certificate.
 type hooks struct {
-	config Config
-	run    *task.Run
+	config      Config
+	run         *task.Run
+	environment cot.Environment
 }
 
 // Build implements plugins.Builder. What the task's user can read, the task could sign with.
@@ -76,6 +77,9 @@ func (h *hooks) Build(ctx context.Context, b engines.Builder) error {
 	if readable {
 		return task.Malformed("features.chainOfTrust: the task could read the worker's signing key, so that its signature would prove nothing: " +
 			"a task with chain of trust may not use runTaskAsCurrentUser, runAsAdministrator or osGroups that can read the key")
+	}
+	if imager, ok := b.(engines.Imager); ok {
+		h.environment.ImageHash, h.environment.ImageArtifactHash = imager.Image()
 	}
 	return nil
 }
@@ -121,7 +125,7 @@ func (h *hooks) certificate(log string) cot.Certificate {
 	artifacts[cot.LogName] = cot.Artifact{SHA256: log}
 	return cot.Certificate{
 		Artifacts: artifacts, Task: h.run.Raw, TaskID: h.run.TaskID, RunID: h.run.RunID,
-		WorkerGroup: h.config.WorkerGroup, WorkerID: h.config.WorkerID, Environment: h.config.Environment,
+		WorkerGroup: h.config.WorkerGroup, WorkerID: h.config.WorkerID, Environment: h.environment,
 	}
 }
 

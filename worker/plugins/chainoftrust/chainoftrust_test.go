@@ -196,6 +196,28 @@ func (b *builder) CanRead(_ context.Context, path string) (bool, error) {
 	return b.readable, b.fail
 }
 
+// Image says what the commands run in.
+func (*builder) Image() (id, artifact string) { return "sha256:1", "sha256:2" }
+
+// TestImage: what the commands ran in is certified.
+func TestImage(t *testing.T) {
+	run := plugintest.NewRun(t, asked)
+	hooks, err := chainoftrust.New(config(run.Queue.Store)).New(run.Run)
+	if err == nil {
+		err = hooks.(plugins.Builder).Build(t.Context(), &builder{})
+	}
+	if err == nil {
+		err = hooks.(plugins.Stopper).Stopped(t.Context(), plugintest.Result{Dir: run.Dir})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, _ := run.Queue.Store.Get(cot.CertificateName)
+	if text, err := document.Text(); err != nil || !strings.Contains(text, `"imageHash": "sha256:1",`) || !strings.Contains(text, `"imageArtifactHash": "sha256:2"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 func TestWhoMayNotHaveIt(t *testing.T) {
 	var without struct{ engines.Builder }
 	broken := errors.New("cannot ask")

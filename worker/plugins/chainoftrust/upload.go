@@ -35,29 +35,9 @@ func (h *hooks) certifyLog(ctx context.Context) (string, error) {
 	}})
 }
 
-// upload makes an artifact, compressed where the service takes that, and returns the hash of the
-// content in hex.
+// upload makes an artifact and returns the hash of the content in hex.
 func (h *hooks) upload(ctx context.Context, name, contentType string, c content) (string, error) {
-	u := h.config.Uploader
 	d := artifact.Data{Name: name, ContentType: contentType, Expires: h.run.Definition.Expires, Size: c.size, Length: c.size, Open: c.open}
-	if u.Objects != nil {
-		hash, err := u.UploadHashed(ctx, h.run.Queue, h.run.Logger, d)
-		return hash, task.Uploaded(ctx, name, err)
-	}
-	source, err := c.open()
-	if err != nil {
-		return "", err
-	}
-	defer source.Close()
-	spool, err := new(artifact.Compressor).Compress(ctx, artifact.Wanted{Dir: h.run.Own, Encoding: artifact.Gzip, SHA256: true}, source)
-	if err != nil {
-		return "", task.Uploaded(ctx, name, err)
-	}
-	defer func() {
-		if err := spool.Remove(); err != nil {
-			h.run.Logger.WarnContext(ctx, "chainoftrust: cannot remove a spool", "error", err)
-		}
-	}()
-	d.Encoding, d.Length, d.Open = artifact.Gzip, spool.Length(), spool.Open
-	return spool.SHA256(), task.Uploaded(ctx, name, u.Upload(ctx, h.run.Queue, h.run.Logger, d))
+	hash, err := h.config.Uploader.UploadCompressed(ctx, h.run.Queue, h.run.Logger, h.run.Own, d)
+	return hash, task.Uploaded(ctx, name, err)
 }

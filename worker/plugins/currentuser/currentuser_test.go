@@ -81,7 +81,7 @@ func TestPromotion(t *testing.T) {
 			run := plugintest.NewRun(t, test.payload)
 			run.Definition.Scopes = test.scopes
 			b := &builder{credentials: test.credentials, fail: test.fail, env: map[string]string{}}
-			err := life(t.Context(), currentuser.New(test.config), run, b)
+			err := plugintest.Begin(t.Context(), currentuser.New(test.config), run, b)
 			if task.Resolve(err) != test.want || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v", err)
 			}
@@ -93,23 +93,11 @@ func TestPromotion(t *testing.T) {
 	}
 }
 
-// life is New, Prepare and Build.
-func life(ctx context.Context, p plugins.Plugin, run *plugintest.Run, b engines.Builder) error {
-	hooks, err := p.New(run.Run)
-	if err != nil || hooks == nil {
-		return err
-	}
-	if err := hooks.(plugins.Preparer).Prepare(ctx); err != nil {
-		return err
-	}
-	return hooks.(plugins.Builder).Build(ctx, b)
-}
-
 func TestEngineWithoutUsers(t *testing.T) {
 	run := plugintest.NewRun(t, asked)
 	run.Definition.Scopes = []string{scope}
 	var without struct{ engines.Builder }
-	if err := life(t.Context(), currentuser.New(currentuser.Config{Pool: pool}), run, without); !errors.Is(err, engines.ErrNotSupported) {
+	if err := plugintest.Begin(t.Context(), currentuser.New(currentuser.Config{Pool: pool}), run, without); !errors.Is(err, engines.ErrNotSupported) {
 		t.Error(err)
 	}
 }

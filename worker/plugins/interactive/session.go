@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -61,7 +62,7 @@ func (c *session) run(ctx context.Context) {
 		cancel(c.receive())
 	})
 	wg.Go(func() { cancel(c.send(ctx)) })
-	wg.Go(func() { c.keepAlive(ctx) })
+	wg.Go(func() { cancel(c.keepAlive(ctx)) })
 	<-ctx.Done()
 	c.leave(context.Cause(ctx), left)
 	wg.Wait()
@@ -154,16 +155,21 @@ func (c *session) write(data []byte) error {
 	return c.conn.WriteMessage(websocket.BinaryMessage, data) //nolint:wrapcheck // likewise
 }
 
-// keepAlive keeps connections open that something on the way would close, and finds dead ones out.
-func (c *session) keepAlive(ctx context.Context) {
+// keepAlive keeps connections open that something on the way would close, and finds out which are dead,
+// also while nobody listens to the browser as the shell takes no input.
+func (c *session) keepAlive(ctx context.Context) error {
 	ticker := time.NewTicker(pingEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			_ = c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(goodbye)) // one that is busy is alive
+			err := c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(goodbye))
+			late, ok := errors.AsType[net.Error](err)
+			if busy := ok && late.Timeout(); err != nil && !busy {
+				return errLeft
+			}
 		case <-ctx.Done():
-			return
+			return context.Cause(ctx) //nolint:wrapcheck // as it is
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (h *hooks) publish(ctx, wanted context.Context) {
 }
 
 func (h *hooks) refer(ctx context.Context, url string) {
-	reference := tc.Artifact{StorageType: "reference", ContentType: contentType, URL: url, Expires: expires(h.run, h.plugin.config.Now())}
+	reference := tc.Artifact{StorageType: "reference", ContentType: contentType, URL: url, Expires: h.run.LiveUntil(h.plugin.config.Now())}
 	if _, err := h.run.Queue.CreateArtifact(ctx, h.run.LogNames().Live, reference); err != nil {
 		h.run.Logger.WarnContext(ctx, "livelog: cannot make the reference artifact", "error", err)
 	}

@@ -66,25 +66,12 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 	if !run.Feature("liveLog", true) {
 		return nil, nil
 	}
+	if names := run.LogNames(); names.Live == names.Backing && run.Feature("backingLog", true) {
+		run.Log.Warn("The log cannot be read while the task runs, as logs.live and logs.backing have the same name, %s", names.Live)
+		return nil, nil // else the complete log could not be uploaded
+	}
 	return &hooks{plugin: p, run: run, reached: make(chan struct{}), published: make(chan struct{})}, nil
 }
-
-// expires says when the reference ends: somewhat after the task, as the service that makes it
-// takes no time later than the task's.
-func expires(run *task.Run, now time.Time) time.Time {
-	var p struct {
-		MaxRunTime int64 `json:"maxRunTime"` // seconds
-	}
-	_ = run.Decode(&p) // absent or wrong: the margin alone
-	end := now.Add(time.Duration(p.MaxRunTime)*time.Second + margin)
-	if end.After(run.Definition.Expires) {
-		return run.Definition.Expires
-	}
-	return end
-}
-
-// margin is for what comes before and after the commands.
-const margin = 15 * time.Minute
 
 var (
 	_ plugins.Preparer = (*hooks)(nil)

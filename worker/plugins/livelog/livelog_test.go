@@ -313,3 +313,46 @@ func TestCloseOfThePluginEndsViewers(t *testing.T) {
 		t.Errorf("still listening: %v", err)
 	}
 }
+
+// TestLogsOfOneName: the complete log is what counts, and the queue would not take it after a reference.
+func TestLogsOfOneName(t *testing.T) {
+	const logs = `{"logs": {"live": "public/log", "backing": "public/log"}, "features": {"backingLog": `
+	for payload, served := range map[string]bool{logs + `true}}`: false, logs + `false}}`: true} {
+		run := plugintest.NewRun(t, payload)
+		h, err := newPlugin(t).New(run.Run)
+		if err != nil || (h != nil) != served {
+			t.Errorf("%s: %v, %v", payload, h, err)
+		}
+		if log := run.TaskLog(t); strings.Contains(log, "same name, public/log") == served {
+			t.Errorf("%s: %s", payload, log)
+		}
+	}
+}
+
+// TestViewersAreBounded: each takes some memory of the worker's, and a public log is anybody's.
+func TestViewersAreBounded(t *testing.T) {
+	run := plugintest.NewRun(t, `{}`)
+	begin(t, newPlugin(t), run)
+	address := url(t, run)
+	var first *http.Response
+	for i := range 256 {
+		reply := get(t, address)
+		if reply.StatusCode != http.StatusOK {
+			t.Fatalf("viewer %d: %s", i, reply.Status)
+		}
+		if i == 0 {
+			first = reply
+		}
+	}
+	if reply := get(t, address); reply.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one too many: %s", reply.Status)
+	}
+	_ = first.Body.Close()
+	for range 1000 {
+		if reply := get(t, address); reply.StatusCode == http.StatusOK {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("nobody is let in when one has gone")
+}

@@ -32,12 +32,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET", http.StatusMethodNotAllowed)
 		return
 	}
-	st := s.find(token)
-	if st == nil {
+	st, full := s.enter(token)
+	switch {
+	case full:
+		http.Error(w, "too many read this log: try again later", http.StatusServiceUnavailable)
+		return
+	case st == nil:
 		http.Error(w, "no log of a running task has this token", http.StatusUnauthorized)
 		return
 	}
-	defer st.viewers.Done()
+	defer s.leave(st)
 	st.serve(w, r)
 }
 

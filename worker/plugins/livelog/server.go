@@ -39,7 +39,11 @@ type stream struct {
 	ctx     context.Context //nolint:containedctx // ends the viewers' requests when the log is removed
 	cancel  context.CancelCauseFunc
 	viewers sync.WaitGroup
+	count   int // of viewers, protected by server.mu
 }
+
+// mostViewers bounds what the viewers of a log take: some 100 KiB of memory each.
+const mostViewers = 256
 
 var errClosed = errors.New("livelog: closed")
 
@@ -120,19 +124,28 @@ func (s *server) close() error {
 	return a.exposure.Close()
 }
 
-// find returns the log of a token and counts one more viewer. It takes the same time
-// whatever part of a token is right.
-func (s *server) find(token string) *stream {
+// enter returns the log of a token, nil when there is none, and counts one more viewer; full says that
+// there are too many. It takes the same time whatever part of a token is right.
+func (s *server) enter(token string) (found *stream, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found *stream
 	for _, st := range s.streams {
 		if subtle.ConstantTimeCompare([]byte(st.token), []byte(token)) == 1 {
 			found = st
 		}
 	}
-	if found != nil {
-		found.viewers.Add(1)
+	if found == nil || found.count == mostViewers {
+		return nil, found != nil
 	}
-	return found
+	found.count++
+	found.viewers.Add(1)
+	return found, false
+}
+
+// leave counts one viewer less.
+func (s *server) leave(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.count--
+	st.viewers.Done()
 }

@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -66,9 +67,13 @@ func (h *hooks) provide(ctx context.Context, k kind) error {
 // warn says what may keep the task from its devices.
 func (h *hooks) warn(k kind) {
 	var own struct {
-		Groups []string `json:"osGroups"`
+		Groups    []string        `json:"osGroups"`
+		Container json.RawMessage `json:"container"`
 	}
 	_ = h.run.Decode(&own) // it is valid
+	if own.Container != nil {
+		return // which has users of its own
+	}
 	if !slices.Contains(own.Groups, k.group) && !slices.Contains(own.Groups, "docker") {
 		h.run.Log.Warn("features.%s: the devices are for members of the group %s, and payload.osGroups has neither %s nor docker: the task may not be able to use them", k.feature, k.group, k.group)
 	}

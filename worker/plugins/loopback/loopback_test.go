@@ -72,18 +72,6 @@ func (b builder) Setenv(name, value string) error {
 	return nil
 }
 
-// life is New, Prepare and Build.
-func life(ctx context.Context, p plugins.Plugin, run *plugintest.Run, b engines.Builder) error {
-	hooks, err := p.New(run.Run)
-	if err != nil || hooks == nil {
-		return err
-	}
-	if err := hooks.(plugins.Preparer).Prepare(ctx); err != nil {
-		return err
-	}
-	return hooks.(plugins.Builder).Build(ctx, b)
-}
-
 func TestDevices(t *testing.T) {
 	usual := loopback.Config{AudioNumber: 16, VideoNumber: 0, Capacity: 1}
 	several := loopback.Config{AudioNumber: 30, VideoNumber: 3, Capacity: 3}
@@ -114,7 +102,7 @@ func TestDevices(t *testing.T) {
 			run.Slot = test.slot
 			run.Definition.Scopes = []string{"generic-worker:loopback-video", "generic-worker:loopback-audio:" + pool}
 			b := builder{env: map[string]string{}}
-			if err := life(t.Context(), loopback.New(test.config), run, b); err != nil {
+			if err := plugintest.Begin(t.Context(), loopback.New(test.config), run, b); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(s.calls, test.calls) || b.env["TASKCLUSTER_VIDEO_DEVICE"] != test.device {
@@ -154,7 +142,7 @@ func TestRefusals(t *testing.T) {
 			test.config.Pool, test.config.System = pool, test.system
 			run := plugintest.NewRun(t, test.payload)
 			run.Slot, run.Definition.Scopes = test.slot, test.scopes
-			err := life(t.Context(), loopback.New(test.config), run, builder{env: map[string]string{}})
+			err := plugintest.Begin(t.Context(), loopback.New(test.config), run, builder{env: map[string]string{}})
 			if task.Resolve(err) != test.want || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v", err)
 			}
@@ -162,13 +150,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestWarningWithoutTheGroup: containers have users of their own.
 func TestWarningWithoutTheGroup(t *testing.T) {
-	run := plugintest.NewRun(t, `{"features": {"loopbackVideo": true}, "osGroups": ["audio"]}`)
-	run.Definition.Scopes = []string{"*"}
-	if err := life(t.Context(), loopback.New(loopback.Config{Capacity: 1, System: &system{}}), run, builder{env: map[string]string{}}); err != nil {
-		t.Fatal(err)
-	}
-	if log := run.TaskLog(t); !strings.Contains(log, "[taskcluster:warn ") || !strings.Contains(log, "neither video nor docker") {
-		t.Errorf("log %s", log)
+	for with, warns := range map[string]bool{`"osGroups": ["audio"]`: true, `"container": {}`: false} {
+		run := plugintest.NewRun(t, `{"features": {"loopbackVideo": true}, `+with+`}`)
+		run.Definition.Scopes = []string{"*"}
+		if err := plugintest.Begin(t.Context(), loopback.New(loopback.Config{Capacity: 1, System: &system{}}), run, builder{env: map[string]string{}}); err != nil {
+			t.Fatal(err)
+		}
+		log := run.TaskLog(t)
+		if strings.Contains(log, "[taskcluster:warn ") != warns || strings.Contains(log, "neither video nor docker") != warns {
+			t.Errorf("%s: log %s", with, log)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package mounts
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -35,6 +36,9 @@ func (p *Plugin) purge(ctx context.Context, warn func(format string, args ...any
 	}
 	now := p.config.Now()
 	requests, err := p.config.Purges(ctx, since)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return // the task is over before it began
+	}
 	if err != nil {
 		warn("[mounts] The purge-cache service does not say which caches to purge, they are used as they are: %v", err)
 		return

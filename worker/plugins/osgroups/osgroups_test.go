@@ -84,7 +84,7 @@ func TestGroups(t *testing.T) {
 			run := plugintest.NewRun(t, test.payload)
 			run.Definition.Scopes = test.scopes
 			b := &builder{fail: test.fail}
-			err := life(t.Context(), osgroups.New(test.config), run, b)
+			err := plugintest.Begin(t.Context(), osgroups.New(test.config), run, b)
 			if task.Resolve(err) != test.want || err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v", err)
 			}
@@ -98,23 +98,11 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// life is New, Prepare and Build.
-func life(ctx context.Context, p plugins.Plugin, run *plugintest.Run, b engines.Builder) error {
-	hooks, err := p.New(run.Run)
-	if err != nil || hooks == nil {
-		return err
-	}
-	if err := hooks.(plugins.Preparer).Prepare(ctx); err != nil {
-		return err
-	}
-	return hooks.(plugins.Builder).Build(ctx, b)
-}
-
 func TestEngineWithoutGroups(t *testing.T) {
 	run := plugintest.NewRun(t, `{"osGroups": ["video"]}`)
 	run.Definition.Scopes = []string{"*"}
 	var without struct{ engines.Builder }
-	if err := life(t.Context(), osgroups.New(osgroups.Config{Pool: pool}), run, without); !errors.Is(err, engines.ErrNotSupported) {
+	if err := plugintest.Begin(t.Context(), osgroups.New(osgroups.Config{Pool: pool}), run, without); !errors.Is(err, engines.ErrNotSupported) {
 		t.Error(err)
 	}
 }

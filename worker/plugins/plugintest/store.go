@@ -18,6 +18,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/workerkit/workerkit/internal/artifact"
+	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
@@ -54,6 +56,14 @@ func NewStore(t testing.TB) *Store {
 
 // Client is an HTTP client for the store.
 func (s *Store) Client() *http.Client { return s.server.Client() }
+
+// Uploader uploads to the store, and soon gives up.
+func (s *Store) Uploader() *artifact.Uploader {
+	return &artifact.Uploader{
+		HTTP: s.Client(), Now: time.Now,
+		Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
+	}
+}
 
 // Answer makes the next PUTs for the name be answered with these statuses, of which 0 breaks
 // the connection half-way.

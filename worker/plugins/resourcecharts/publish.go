@@ -3,18 +3,22 @@ package resourcecharts
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/artifact"
 )
 
+// patience is how long the end of a task waits for the charts.
+const patience = time.Minute
+
 // publish uploads both artifacts.
 func (h *hooks) publish(ctx context.Context, r report) error {
+	ctx, done := context.WithTimeout(ctx, patience)
+	defer done()
 	data, page := Names(h.run)
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -32,23 +36,14 @@ func (h *hooks) publish(ctx context.Context, r report) error {
 
 // upload makes one artifact and notes its hash.
 func (h *hooks) upload(ctx context.Context, name, contentType string, content []byte) error {
-	u, size := h.plugin.config.Uploader, int64(len(content))
-	d := artifact.Data{
+	size := int64(len(content))
+	hash, err := h.plugin.config.Uploader.UploadCompressed(ctx, h.run.Queue, h.run.Logger, h.run.Own, artifact.Data{
 		Name: name, ContentType: contentType, Expires: h.run.Definition.Expires, Size: size, Length: size,
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
-	}
-	if u.Objects == nil {
-		spool, err := artifact.Compress(ctx, h.run.Own, bytes.NewReader(content))
-		if err != nil {
-			return err //nolint:wrapcheck // says what failed
-		}
-		defer spool.Remove() //nolint:errcheck // the folder is removed with all that is in it
-		d.Encoding, d.Length, d.Open = artifact.Gzip, spool.Length(), spool.Open
-	}
-	if err := u.Upload(ctx, h.run.Queue, h.run.Logger, d); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	sum := sha256.Sum256(content)
-	h.run.Uploads.Add(name, hex.EncodeToString(sum[:]))
+	h.run.Uploads.Add(name, hash)
 	return nil
 }

@@ -6,29 +6,22 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/workerkit/workerkit/internal/artifact"
-	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/plugins/plugintest"
 	"github.com/workerkit/workerkit/worker/tasklog"
 )
 
-func uploader(store *plugintest.Store) *artifact.Uploader {
-	return &artifact.Uploader{
-		HTTP: store.Client(), Now: time.Now, Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
-	}
-}
-
 func TestConform(t *testing.T) {
 	plugintest.Conform(t, plugintest.Case{
 		New: func(_ *testing.T, store *plugintest.Store) plugins.Plugin {
-			return New(Config{Enabled: true, Uploader: uploader(store), Now: time.Now})
+			return New(Config{Enabled: true, Uploader: store.Uploader(), Now: time.Now})
 		},
 		Payload: `{}`,
 	})
@@ -78,7 +71,7 @@ func record(t *testing.T, payload string, lasts time.Duration) (*plugintest.Run,
 			t.Fatal(err)
 		}
 		defer run.Log.Remove()
-		p := New(Config{Enabled: true, Uploader: uploader(run.Queue.Store), Now: time.Now})
+		p := New(Config{Enabled: true, Uploader: run.Queue.Store.Uploader(), Now: time.Now})
 		p.network = func() (traffic, error) {
 			return traffic{received: 1 << 40, sent: 5<<30 + uint64(time.Now().Unix())}, nil
 		}
@@ -106,17 +99,23 @@ func record(t *testing.T, payload string, lasts time.Duration) (*plugintest.Run,
 	return run, s
 }
 
-func TestReport(t *testing.T) {
-	run, _ := record(t, `{}`, time.Minute)
+// reported is the artifact for programs.
+func reported(t *testing.T, run *plugintest.Run) (r report) {
+	t.Helper()
 	stored, _ := run.Queue.Store.Get("public/workerkit/resources.json")
 	text, err := stored.Text()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r report
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+func TestReport(t *testing.T) {
+	run, _ := record(t, `{}`, time.Minute)
+	r := reported(t, run)
 	want := []phase{{"preparing", 0, 2}, {"running", 2, 62}, {"uploading", 62, 65}}
 	if len(r.Phases) != len(want) || r.Phases[0] != want[0] || r.Phases[1] != want[1] || r.Phases[2] != want[2] || r.Seconds != 65 {
 		t.Errorf("phases %+v in %v s", r.Phases, r.Seconds)
@@ -176,15 +175,7 @@ func TestPage(t *testing.T) {
 // TestLongTask: what is kept is bounded, spread over all of the task, and loses no sums.
 func TestLongTask(t *testing.T) {
 	run, s := record(t, `{}`, 10*time.Hour)
-	stored, _ := run.Queue.Store.Get("public/workerkit/resources.json")
-	text, err := stored.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r report
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		t.Fatal(err)
-	}
+	r := reported(t, run)
 	n := len(r.Samples)
 	if n > most || n < most/2 || s.asked > 8*most {
 		t.Errorf("%d samples of %d", n, s.asked)
@@ -245,13 +236,58 @@ func TestTroubleFailsNoTask(t *testing.T) {
 		run := plugintest.NewRun(t, `{}`)
 		run.Queue.Fail("public/workerkit/resources.json", plugintest.Refusal(status))
 		now := time.Now()
-		h := &hooks{plugin: New(Config{Enabled: true, Uploader: uploader(run.Queue.Store), Now: func() time.Time { return now.Add(time.Minute) }}), run: run.Run, begin: now, started: now}
+		h := &hooks{plugin: New(Config{Enabled: true, Uploader: run.Queue.Store.Uploader(), Now: func() time.Time { return now.Add(time.Minute) }}), run: run.Run, begin: now, started: now}
 		h.recording.samples = make([]sample, 2)
 		if err := h.Stopped(t.Context(), plugintest.Result{}); err != nil {
 			t.Error(err)
 		}
 		if _, made := run.Queue.Store.Get("public/workerkit/resources.html"); !made || !strings.Contains(run.WorkerLog.String(), "not complete") {
 			t.Errorf("%d: page %v, log %s", status, made, run.WorkerLog)
+		}
+	}
+}
+
+// hurried notes how long requests may take.
+type hurried struct {
+	http.RoundTripper
+	left []time.Duration
+}
+
+func (h *hurried) RoundTrip(r *http.Request) (*http.Response, error) {
+	deadline, _ := r.Context().Deadline()
+	h.left = append(h.left, time.Until(deadline))
+	return h.RoundTripper.RoundTrip(r)
+}
+
+// TestTasksDoNotWaitLongForTheirCharts, whatever the service takes for them.
+func TestTasksDoNotWaitLongForTheirCharts(t *testing.T) {
+	run := plugintest.NewRun(t, `{}`)
+	u, now := run.Queue.Store.Uploader(), time.Now()
+	h := &hurried{RoundTripper: http.DefaultTransport}
+	u.HTTP = &http.Client{Transport: h}
+	own := &hooks{plugin: New(Config{Enabled: true, Uploader: u, Now: func() time.Time { return now.Add(time.Minute) }}), run: run.Run, begin: now, started: now}
+	own.recording.samples = make([]sample, 2)
+	if err := own.Stopped(t.Context(), plugintest.Result{}); err != nil {
+		t.Error(err)
+	}
+	if len(h.left) != 2 || max(h.left[0], h.left[1]) > time.Minute {
+		t.Errorf("uploads that may take %v", h.left)
+	}
+}
+
+// TestPageOfAnything: names that are markup stay text, and a clock that was set back draws no nonsense.
+func TestPageOfAnything(t *testing.T) {
+	r := report{
+		TaskID: `"><script>alert(1)</script>`, Seconds: 60, Phases: []phase{{"preparing", 0, 5}, {"running", 5, 2}, {"uploading", 2, 60}},
+		Samples: []point{{At: 5, CPU: 1}, {At: 1, CPU: 2}, {At: 1, CPU: 3, Received: 1}, {At: 2, CPU: 3, Received: 2}},
+	}
+	var page strings.Builder
+	if err := draw(&page, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script", "NaN", "Inf", `width="-`} {
+		if strings.Contains(page.String(), bad) {
+			t.Errorf("the page has %s: %s", bad, page.String())
 		}
 	}
 }

@@ -58,6 +58,8 @@ func TestState(t *testing.T) {
 	s := newStand(t, e.api)
 	data := saved("one")
 	image, _ := s.ensure(s.put("public/image.tar", data))
+	image.Release()
+	s.closed(s.Store, s.files)()
 	path := filepath.Join(s.dir, "d2g-image-cache.json")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -70,8 +72,6 @@ func TestState(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || os.PathSeparator == '/' && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	image.Release()
-	s.closed(s.Store, s.files)()
 	reference := fmt.Sprintf(`{%q: {"id": %q, "name": "of/reference"}, "damaged": 7, "empty": {}}`, fetch.Sum(data), strings.TrimPrefix(image.ID, "sha256:"))
 	if err := os.WriteFile(path, []byte(reference), 0o600); err != nil {
 		t.Fatal(err)
@@ -91,6 +91,25 @@ func TestState(t *testing.T) {
 	if again, _ := s.ensure(images.Ref{TaskID: taskID, Path: "public/image.tar"}); again.ID != image.ID {
 		t.Errorf("got %+v", again)
 	}
+}
+
+// TestStateSoon: it is written while the worker works, as that may be killed.
+func TestStateSoon(t *testing.T) {
+	e := newEngine(t)
+	s := newStand(t, e.api)
+	image, _ := s.ensure(s.put("public/image.tar", saved("one")))
+	written := func(want bool) func() bool {
+		return func() bool {
+			text, _ := os.ReadFile(filepath.Join(s.dir, "d2g-image-cache.json"))
+			return strings.Contains(string(text), image.ID) == want
+		}
+	}
+	until(t, "the state has the image", written(true))
+	image.Release()
+	if _, err := s.Collect(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the state has lost the image", written(false))
 }
 
 // TestRemovedBySomebody has an image loaded again.
@@ -186,6 +205,22 @@ func TestShared(t *testing.T) {
 	}
 	if freed, err := s.Collect(t.Context(), 1); freed == 0 || err != nil || len(e.names()) != 0 {
 		t.Errorf("freed %d, %v; left %q", freed, err, e.names())
+	}
+}
+
+// TestChanged: an artifact becomes another one while it is downloaded, and that is loaded.
+func TestChanged(t *testing.T) {
+	e := newEngine(t)
+	s := newStand(t, e.api)
+	ref := s.put("public/image.tar", saved(strings.Repeat("older", 1000)))
+	newer := strings.Repeat("newer", 900)
+	s.next["public/image.tar"] = saved(newer)
+	image, _ := s.ensure(ref)
+	if image.ID != digest(newer) || image.ArtifactSHA256 != fetch.Sum(saved(newer)) || !slices.Equal(e.names(), []string{image.Name}) {
+		t.Errorf("%+v; the engine has %q", image, e.names())
+	}
+	if n := e.count("POST /images/load"); n != 2 {
+		t.Errorf("%d loads", n)
 	}
 }
 

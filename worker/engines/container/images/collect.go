@@ -40,7 +40,6 @@ func (s *Store) Collect(ctx context.Context, need uint64) (freed uint64, err err
 			freed += sizes[image.id] + 1 // even a shared one takes some space
 		}
 	}
-	s.save()
 	return freed, errors.Join(problems...)
 }
 
@@ -123,6 +122,7 @@ func (s *Store) remove(ctx context.Context, image idle) (gone bool, err error) {
 	s.mu.Lock()
 	for _, key := range image.keys {
 		delete(s.records, key)
+		s.changed()
 	}
 	s.mu.Unlock()
 	left, err := s.inspect(ctx, image.id)

@@ -79,19 +79,19 @@ type Store struct {
 	Config
 	ctx   context.Context //nolint:containedctx // of pulls and loads, which outlive a request; Close ends it
 	stop  context.CancelCauseFunc
-	owned sync.WaitGroup // flights
+	owned sync.WaitGroup // flights, and the writing of the state
 
 	// busy is held for reading from the moment an image is seen in the engine until it is noted that it
 	// is used, and for writing while one is removed. It is taken before mu.
 	busy sync.RWMutex
-	// saving is held while the state is written, so that the newest is written last. It is taken before mu.
-	saving sync.Mutex
 
 	mu      sync.Mutex
 	closed  bool
 	records map[string]*record
 	held    map[string]int // uses, by the images' ids
 	flights map[string]*flight
+	dirty   bool // the state has to be written
+	saving  bool
 }
 
 var _ Images = (*Store)(nil)
@@ -173,6 +173,7 @@ func (s *Store) touch(id string) {
 	for _, r := range s.records {
 		if r.ID == id {
 			r.Own.Used = s.Now()
+			s.dirty = true // written with the next change, or by Close
 		}
 	}
 }

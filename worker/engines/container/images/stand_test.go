@@ -45,6 +45,7 @@ type stand struct {
 	artifacts map[string][]byte
 	gates     map[string]chan struct{} // the second half of an artifact comes when it is closed
 	cut       map[string]bool          // only the first half comes, whatever is asked
+	next      map[string][]byte        // what an artifact becomes after its first half
 	gets      []string
 	now       time.Time
 }
@@ -53,7 +54,7 @@ func newStand(t *testing.T, api *client.Client) *stand {
 	t.Helper()
 	s := &stand{
 		t: t, api: api, dir: t.TempDir(), log: &plugintest.Text{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-		artifacts: map[string][]byte{}, gates: map[string]chan struct{}{}, cut: map[string]bool{},
+		artifacts: map[string][]byte{}, gates: map[string]chan struct{}{}, cut: map[string]bool{}, next: map[string][]byte{},
 	}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.server.Close)
@@ -120,6 +121,10 @@ func (s *stand) serve(w http.ResponseWriter, r *http.Request) {
 	s.gets = append(s.gets, r.URL.Path)
 	data, known := s.artifacts[path]
 	gate, cut := s.gates[path], s.cut[path]
+	if next, ok := s.next[path]; ok && strings.HasPrefix(r.URL.Path, "/artifact/") {
+		cut, s.artifacts[path] = true, next
+		delete(s.next, path)
+	}
 	s.mu.Unlock()
 	switch {
 	case strings.Contains(r.URL.Path, "/artifact-content/") && strings.HasPrefix(path, "private/") && !strings.Contains(r.Header.Get("Authorization"), "may-read"):

@@ -54,18 +54,35 @@ func (s *Store) load() map[string]*record {
 	return records
 }
 
-// save writes the state.
-func (s *Store) save() {
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	s.mu.Lock()
-	data, err := json.Marshal(s.records)
-	s.mu.Unlock()
-	if err == nil {
-		err = private.Write(s.State, data)
+// changed has the state written soon. Nobody waits for it: right after a load the disk is busy with what
+// the engine has written. s.mu is held.
+func (s *Store) changed() {
+	s.dirty = true
+	if s.saving || s.closed { // Close does it
+		return
 	}
-	if err != nil {
-		s.Logger.Warn("the state of the images cannot be written: they will be loaded again after a restart", "error", err)
+	s.saving = true
+	s.owned.Go(s.save)
+}
+
+// save writes the state until it has not changed meanwhile.
+func (s *Store) save() {
+	for {
+		s.mu.Lock()
+		if !s.dirty {
+			s.saving = false
+			s.mu.Unlock()
+			return
+		}
+		s.dirty = false
+		data, err := json.Marshal(s.records)
+		s.mu.Unlock()
+		if err == nil {
+			err = private.Write(s.State, data)
+		}
+		if err != nil {
+			s.Logger.Warn("the state of the images cannot be written: they will be loaded again after a restart", "error", err)
+		}
 	}
 }
 
@@ -82,6 +99,7 @@ func (s *Store) known(content string) (sha256 string, r *record) {
 // remember notes an image that was pulled or loaded; content is the key of the artifact's, or "".
 func (s *Store) remember(key string, f found, content string) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	old := s.records[key]
 	r := &record{ID: f.id, Name: f.name, Own: own{Used: s.Now()}}
 	if old != nil && old.ID != f.id {
@@ -95,8 +113,7 @@ func (s *Store) remember(key string, f found, content string) {
 		r.Own.Artifacts = append(r.Own.Artifacts, content)
 	}
 	s.records[key] = r
-	s.mu.Unlock()
-	s.save()
+	s.changed()
 }
 
 // forgetContent forgets which image a content is. s.mu is held.

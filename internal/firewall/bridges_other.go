@@ -1,0 +1,5 @@
+//go:build !linux
+
+package firewall
+
+func findBridges(string, string) (bridgeRules, error) { return nil, ErrUnsupported }

@@ -1,0 +1,122 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/docker"
+	"github.com/workerkit/workerkit/internal/docker/dockertest"
+	"github.com/workerkit/workerkit/internal/firewall"
+	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
+)
+
+// probe is the first argument of this program when it is to reach URLs.
+const probe = "container-probe"
+
+// reach prints what URLs give.
+func reach(urls []string) {
+	for _, url := range urls {
+		said := "closed"
+		if reply, err := (&http.Client{Timeout: 10 * time.Second}).Get(url); err == nil { //nolint:noctx // has its own time
+			text, _ := io.ReadAll(reply.Body) // compared by the test
+			said = string(text)
+			_ = reply.Body.Close()
+		}
+		fmt.Print(said, " ")
+	}
+}
+
+// metadata has an address of the clouds' services answer on this machine.
+func metadata(t *testing.T, e dockertest.Engine) {
+	const address = "169.254.169.254"
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("there is no ip: install iproute2")
+	}
+	if out, err := exec.CommandContext(t.Context(), "ip", "addr", "replace", address+"/32", "dev", "lo").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, port := range []string{"80", "8080"} {
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(address, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })} //nolint:gosec // a test
+		go func() { _ = server.Serve(listener) }()
+		t.Cleanup(func() { _ = server.Close() })
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := dockertest.MakeImage(t, e, "workerkit.test/probe:latest", libraries(t))
+	said := func(t *testing.T, engine *Engine) string {
+		t.Helper()
+		run := newRun(t, scripted("", map[string]any{"image": map[string]any{"name": image}, "command": []string{"/probe", probe, "http://" + address, "http://" + address + ":8080"}}))
+		b := build(t, engine, run)
+		if err := b.Mount(t.Context(), engines.Mount{Source: self, Target: "/probe", ReadOnly: true}); err != nil {
+			t.Fatal(err)
+		}
+		finish(t, start(t, b))
+		return strings.TrimSpace(output(t, run))
+	}
+	t.Run("open", func(t *testing.T) {
+		if got := said(t, newEngine(t, e, nil)); got != "secret secret" {
+			t.Errorf("a task got %q", got)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		if got := said(t, newEngine(t, e, func(c *Config) { c.Metadata = firewall.NewBridges(t.Name(), BridgePrefix) })); got != "closed secret" {
+			t.Errorf("a task got %q", got)
+		}
+	})
+	if got := said(t, newEngine(t, e, nil)); got != "secret secret" {
+		t.Errorf("after the end of the worker a task got %q", got)
+	}
+}
+
+// TestProxyThatCannotBe: what cannot be had is said before the task runs.
+func TestProxyThatCannotBe(t *testing.T) {
+	for name, d := range map[string]*docker.Engine{
+		"rootless":  {Host: "unix:///run/docker.sock", Rootless: true},
+		"elsewhere": {Host: "tcp://127.0.0.1:2375"},
+		"no bridge": {Host: "unix:///run/docker.sock"},
+	} {
+		b := &builder{engine: &Engine{config: Config{Docker: d}}, net: &network{}}
+		if _, err := b.Proxy(t.Context(), "taskcluster", nil); !errors.Is(err, engines.ErrNotSupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEngineGone has the engine end while a task runs.
+func TestEngineGone(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		dockertest.BusyboxImage(t, e)
+		engine := New(Config{Docker: e.Engine, Images: &present{api: e.API}, Worker: "w"})
+		b := build(t, engine, newRun(t, scripted("echo ready; sleep 1000", nil)))
+		s := start(t, b)
+		e.Stop()
+		_, err := s.Wait(t.Context())
+		if task.Resolve(err) != task.InternalError || !strings.Contains(err.Error(), "container engine of this worker has gone away") {
+			t.Errorf("the task ended with %v", err)
+		}
+		if err := engine.Open(t.Context()); !docker.Gone(err) {
+			t.Errorf("opened: %v", err)
+		}
+		if _, err := engine.NewBuilder(t.Context(), newRun(t, scripted("", nil))); err == nil {
+			t.Error("began another run")
+		}
+	})
+}
