@@ -83,11 +83,6 @@ func (p *program) run() (int, error) {
 	if err != nil {
 		return exitUnreadable, fmt.Errorf("the tasksDir cannot be used: %w", err)
 	}
-	release, err := takeTasksDir(tasksDir)
-	if err != nil {
-		return exitInvalid, err
-	}
-	defer func() { _ = release() }()                    // the end of the process does it too
 	count, err := newCounter(int(c.NumberOfTasksToRun)) //nolint:gosec // a number of tasks
 	if err != nil {
 		return exitInternal, err
@@ -115,7 +110,12 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 		return exitUnreadable, err
 	}
 	defer p.settle()
-	p.changed(nil)                                 // of a worker that did not end well
+	p.changed(nil) // of a worker that did not end well
+	release, err := takeTasksDir(runs.TasksDir)
+	if err != nil {
+		return exitInvalid, err
+	}
+	defer func() { _ = release() }()               // the end of the process does it too
 	closeMounts, err := p.openMounts(runs.Plugins) // not before this folder is known to be this worker's
 	if err != nil {
 		return exitUnreadable, err

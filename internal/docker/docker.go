@@ -37,6 +37,9 @@ type Engine struct {
 	Folder string
 	// Storage is the driver that lays images out on disk, such as "overlay2".
 	Storage string
+	// Layered tells that what a container has written is all in one folder of an overlay, whole: no
+	// renamed folder has part of its contents elsewhere.
+	Layered bool
 }
 
 // ErrNoEngine is wrapped by the error of Open when nothing answers.
@@ -125,6 +128,9 @@ func ask(ctx context.Context, api *client.Client) (*Engine, error) {
 	e := &Engine{
 		API: api, Version: version.Version, CgroupVersion: info.Info.CgroupVersion,
 		Folder: info.Info.DockerRootDir, Storage: info.Info.Driver,
+	}
+	for _, pair := range info.Info.DriverStatus {
+		e.Layered = e.Layered || pair == [2]string{"Native Overlay Diff", "true"}
 	}
 	for _, c := range version.Components {
 		e.Podman = e.Podman || strings.HasPrefix(c.Name, "Podman")

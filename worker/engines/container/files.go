@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/types/mount"
@@ -31,6 +33,7 @@ type files struct {
 	// written is the folder of this machine with what the container has changed of its image, "" when
 	// there is none or it is not this machine's.
 	written string
+	layers  []string // folders of this machine with the image's layers; nil when they are not known
 }
 
 // newFiles asks the engine where the container has its volumes and what it has written. Where it has
@@ -50,6 +53,9 @@ func newFiles(ctx context.Context, b *builder) *files {
 	if d := found.Container.GraphDriver; d != nil {
 		if info, err := os.Stat(d.Data["UpperDir"]); err == nil && info.IsDir() {
 			f.written = d.Data["UpperDir"]
+			if lower := d.Data["LowerDir"]; b.engine.config.Docker.Layered && lower != "" {
+				f.layers = strings.Split(lower, ":")
+			}
 		}
 	}
 	return f
@@ -105,7 +111,7 @@ func (f *files) resolve(ctx context.Context, p string) (string, entry, error) {
 	return here, at, nil
 }
 
-var errLoop = fmt.Errorf("too many symbolic links")
+var errLoop = errors.New("too many symbolic links")
 
 // look tells what is at an absolute path whose folders are no links.
 func (f *files) look(ctx context.Context, p string) (entry, error) {
@@ -152,6 +158,30 @@ func (f *files) lookWritten(p string) (entry, bool) {
 	}
 	e, err := lookHere(mounted{engines.Mount{Source: f.written}, true}, strings.TrimPrefix(p, "/"))
 	return e, err == nil && e.mode&fs.ModeDevice == 0 // which stands for something removed
+}
+
+// own tells whether a folder is the container's alone: all that is in it is what the container has
+// written. Not so where one of the image's layers has something at the same place.
+func (f *files) own(dir string) bool {
+	rel := strings.TrimPrefix(dir, "/")
+	if f.written == "" || f.layers == nil || rel == "" {
+		return false
+	}
+	if e, ok := f.lookWritten(dir); !ok || !e.mode.IsDir() {
+		return false
+	}
+	for _, layer := range f.layers {
+		root, err := os.OpenRoot(layer)
+		if err != nil {
+			return false
+		}
+		_, err = root.Lstat(rel)
+		_ = root.Close() // was only looked at
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return false
+		}
+	}
+	return true
 }
 
 // lookHere tells what is at a path in a mount.
@@ -298,9 +328,12 @@ type item struct {
 func (f *files) list(ctx context.Context, dir string) ([]item, error) {
 	var found []item
 	var err error
-	if m, rel, ok := within(f.mounts, dir); ok {
+	switch m, rel, ok := within(f.mounts, dir); {
+	case ok:
 		found, err = listHere(ctx, m, rel)
-	} else {
+	case f.own(dir):
+		found, err = listHere(ctx, mounted{engines.Mount{Source: f.written}, true}, strings.TrimPrefix(dir, "/"))
+	default:
 		found, err = f.listStream(ctx, dir)
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (s *sandbox) listen(conn client.HijackedResponse) {
 func (s *sandbox) hangUp() {
 	if s.copied != nil {
 		s.conn.Close()
-		_ = <-s.copied // there was nothing to copy
+		<-s.copied //nolint:errcheck // there was nothing to copy
 	}
 }
 
@@ -61,6 +61,7 @@ func (s *sandbox) hangUp() {
 func (s *sandbox) failed(code int, err error) {
 	s.run.Log.Error("System error executing command: %s: %v", quoted(s.line[:1]), err)
 	s.status = engines.Status{ExitCode: code, Reason: fmt.Sprintf("%s could not be started (exit status %d)", quoted(s.line[:1]), code)}
+	s.shells.end()
 	s.closeProxies()
 	close(s.done)
 }
@@ -137,8 +138,8 @@ func (s *sandbox) ended(ctx context.Context) (*container.State, error) {
 		if state := found.Container.State; state == nil || !state.Running && state.Status != container.StateRemoving {
 			return state, nil
 		}
+		<-tick.C
 		if i < asked {
-			<-tick.C
 			continue
 		}
 		wait := s.engine.api.ContainerWait(ctx, s.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,7 +123,10 @@ func TestTasks(t *testing.T) {
 		return
 	}
 	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
-		dockertest.MakeImage(t, e, dockertest.Image, dockertest.Busybox(t), "WORKDIR /work", "VOLUME /volume")
+		files := dockertest.Busybox(t)
+		files["layered/image"], files["layered/gone"], files["layered/link"] = dockertest.File{Text: []byte("i\n")}, dockertest.File{Text: []byte("g\n")}, dockertest.File{Link: "image"}
+		files["big"] = dockertest.File{Text: bytes.Repeat([]byte("0123456\n"), bigSize/8)}
+		dockertest.MakeImage(t, e, dockertest.Image, files, "WORKDIR /work", "VOLUME /volume")
 		for name, test := range map[string]func(*testing.T, dockertest.Engine){
 			"terminal": terminal, "files": filesLeft, "big file": bigFile, "commands that cannot be started": unstartable,
 			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting,
@@ -202,7 +206,8 @@ func filesLeft(t *testing.T, e dockertest.Engine) {
 	cache := t.TempDir()
 	run := newRun(t, scripted(`set -e; mkdir -p out/dir /other; echo a > out/a; echo b > out/dir/b; echo c > /other/c; echo v > /volume/v
 		ln -s ../../../other/c out/dir/link; ln -s /other out/folder; ln out/a out/hard; mkfifo out/pipe; ln -s /dev/zero out/zero; ln -s nowhere out/broken; ln -s loop out/loop
-		echo k > /cache/k; ln -s /other/c /cache/out; ln -s ../../../../../etc/passwd /cache/up; ln -s /cache /way; ln -s /cache/k out/kept; echo m > out/mounted/m`, nil))
+		echo k > /cache/k; ln -s /other/c /cache/out; ln -s ../../../../../etc/passwd /cache/up; ln -s /cache /way; ln -s /cache/k out/kept; echo m > out/mounted/m
+		echo t > /layered/task; echo changed > /layered/image; rm /layered/gone`, nil))
 	b := build(t, engine, run)
 	for _, m := range []engines.Mount{{Source: cache, Target: "/cache"}, {Source: t.TempDir(), Target: "out/mounted"}} {
 		if err := b.Mount(t.Context(), m); err != nil {
@@ -236,6 +241,15 @@ func filesLeft(t *testing.T, e dockertest.Engine) {
 	if got, err := names(t, r, "out"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("walk: %q, %v; want %q", got, err, want)
 	}
+	if got, err := names(t, r, "/layered"); err != nil || !slices.Equal(got, []string{"image", "link", "task"}) {
+		t.Errorf("walk a folder of the image: %q, %v", got, err)
+	}
+	if got := read(t, r, "/layered/image"); got != "changed\n" {
+		t.Errorf("a file of the image that was changed: %q", got)
+	}
+	if got := read(t, r, "/layered/gone"); !strings.Contains(got, "not exist") {
+		t.Errorf("a file of the image that was removed: %q", got)
+	}
 	if got, err := names(t, r, "/cache"); err != nil || !slices.Equal(got, []string{"k", "out", "up"}) {
 		t.Errorf("walk a mount: %q, %v", got, err)
 	}
@@ -244,32 +258,45 @@ func filesLeft(t *testing.T, e dockertest.Engine) {
 	}
 }
 
-// bigFile is read in parts, from where one likes.
+// bigFile are two, of the task and of the image, which are read in parts, from where one likes.
 func bigFile(t *testing.T, e dockertest.Engine) {
-	_, r := do(t, newEngine(t, e, nil), `yes 0123456 | head -c 8388608 > big; mkdir d; cp big d/`, nil)
-	file, err := r.OpenFile(t.Context(), "big")
-	if err != nil {
-		t.Fatal(err)
+	_, r := do(t, newEngine(t, e, nil), `mkdir d; cp /big d/`, nil)
+	if _, ok := parts(t, r, "d/big").(*os.File); !ok {
+		t.Error("a file of the task was not opened where it is")
 	}
-	defer file.Close()
-	const size = 8 << 20
-	if end, err := file.Seek(0, io.SeekEnd); end != size || err != nil {
-		t.Errorf("its end is at %d, %v", end, err)
-	}
-	for _, at := range []int64{size - 8, 8, 16, 0} {
-		part := make([]byte, 8)
-		_, seek := file.Seek(at, io.SeekStart)
-		if _, err := io.ReadFull(file, part); err != nil || seek != nil || string(part) != "0123456\n" {
-			t.Errorf("at %d: %q, %v, %v", at, part, seek, err)
-		}
+	if _, ok := parts(t, r, "/big").(*stream); !ok {
+		t.Error("a file of the image was not sent")
 	}
 	if got, err := names(t, r, "d"); err != nil || !slices.Equal(got, []string{"big"}) {
 		t.Errorf("walk: %q, %v", got, err)
 	}
-	if _, err := file.Seek(-1, io.SeekStart); err == nil {
-		t.Error("there is something before its start")
-	}
 }
+
+// parts reads parts of a file of many lines and closes it.
+func parts(t *testing.T, r engines.Result, path string) engines.File {
+	t.Helper()
+	file, err := r.OpenFile(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if end, err := file.Seek(0, io.SeekEnd); end != bigSize || err != nil {
+		t.Errorf("%s: its end is at %d, %v", path, end, err)
+	}
+	for _, at := range []int64{bigSize - 8, 8, 16, 0} {
+		part := make([]byte, 8)
+		_, seek := file.Seek(at, io.SeekStart)
+		if _, err := io.ReadFull(file, part); err != nil || seek != nil || string(part) != "0123456\n" {
+			t.Errorf("%s at %d: %q, %v, %v", path, at, part, seek, err)
+		}
+	}
+	if _, err := file.Seek(-1, io.SeekStart); err == nil {
+		t.Errorf("%s: there is something before its start", path)
+	}
+	return file
+}
+
+const bigSize = 8 << 20
 
 // unstartable are commands that fail a task, as they fail docker run.
 func unstartable(t *testing.T, e dockertest.Engine) {
