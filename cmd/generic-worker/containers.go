@@ -57,7 +57,7 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 		return nil, exitUnreadable, errors.Join(err, found.Close())
 	}
 	store := images.Open(images.Config{
-		API: found.API, Files: files, Artifacts: made.fetcher(), State: imagesFile, Pulls: retry.API(), Logger: p.logger, Now: time.Now,
+		API: found.API, Files: files, Artifacts: made.fetcher(), State: imagesFile, Pulls: pulls(), Logger: p.logger, Now: time.Now,
 	})
 	shut = func() {
 		ctx, done := context.WithTimeout(context.Background(), closeTime)
@@ -77,6 +77,12 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 	p.collect(found.Folder, store)
 	p.collectors = append(p.collectors, others...) // images go first, as those of the public worker
 	return shut, 0, nil
+}
+
+// pulls is how often a registry is asked that does not answer, as docker-worker did: for a quarter of a
+// minute and what the attempts take.
+func pulls() retry.Policy {
+	return retry.Policy{Initial: time.Second, Factor: 2, Attempts: 5}
 }
 
 // dockerWorker is how payloads of docker-worker are run.

@@ -107,8 +107,9 @@ type image struct {
 }
 
 // UnmarshalJSON takes a name alone as well. The type of an object says nothing that its other
-// properties do not.
+// properties do not. Of a property that is there twice the last one counts, as for the schema.
 func (i *image) UnmarshalJSON(text []byte) error {
+	*i = image{}
 	if bytes.HasPrefix(text, []byte(`"`)) {
 		return json.Unmarshal(text, &i.Name)
 	}

@@ -83,11 +83,15 @@ func Engines(t *testing.T) []Engine {
 // start starts the engine and waits until it answers.
 func (k kind) start(t *testing.T) Engine {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "engine-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	socket := "unix://" + filepath.Join(dir, "sock")
 	cmd := k.command(t, dir, socket)
 	log := &bytes.Buffer{}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log // Podman leaves files in its working directory
+	cmd.WaitDelay = time.Second                     // for what it has started and has its output open
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +112,7 @@ func (k kind) start(t *testing.T) Engine {
 			kill()
 		}
 		unmount(dir)
+		_ = os.RemoveAll(dir) // what an orphan still writes there goes with the namespaces
 		if t.Failed() {
 			t.Logf("%s said:\n%s", k.label, log)
 		}

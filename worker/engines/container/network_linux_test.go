@@ -8,9 +8,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
@@ -107,6 +111,7 @@ func TestEngineGone(t *testing.T) {
 		engine := New(Config{Docker: e.Engine, Images: &present{api: e.API}, Worker: "w"})
 		b := build(t, engine, newRun(t, scripted("echo ready; sleep 1000", nil)))
 		s := start(t, b)
+		sweep(t, e, b.id)
 		e.Stop()
 		_, err := s.Wait(t.Context())
 		if task.Resolve(err) != task.InternalError || !strings.Contains(err.Error(), "container engine of this worker has gone away") {
@@ -117,6 +122,27 @@ func TestEngineGone(t *testing.T) {
 		}
 		if _, err := engine.NewBuilder(t.Context(), newRun(t, scripted("", nil))); err == nil {
 			t.Error("began another run")
+		}
+	})
+}
+
+// sweep has what a container has on the machine go with the test, when its engine is no more.
+func sweep(t *testing.T, e dockertest.Engine, id string) {
+	t.Helper()
+	found, err := e.API.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(found.Container.State.Pid, syscall.SIGKILL) // may have ended
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			groups, _ := filepath.Glob("/sys/fs/cgroup/*/*/*" + id + "*") // the pattern is right
+			for _, dir := range groups {
+				_ = os.Remove(dir) // when it is empty
+			}
+			if len(groups) == 0 {
+				return
+			}
 		}
 	})
 }

@@ -372,6 +372,8 @@ func TestArchives(t *testing.T) {
 		"list first":        {files: []file{good, config}},
 		"links of layers":   {files: []file{config, {name: "b/layer.tar", kind: tar.TypeSymlink, link: "../a/layer.tar"}, good}},
 		"oci as well":       {files: []file{config, {name: "index.json", text: `{"manifests":[{"digest":"sha256:1","annotations":{"x":"a:1"}},{"digest":"sha256:1"}]}`}, good}},
+		"other letters":     {files: []file{config, list(`[{"Config":"c","RepoTags":["a:1"],"repotags":["a:1"],"repoTagſ":["a:2"]}]`)}},
+		"oci's letters":     {files: []file{config, {name: "index.json", text: `{"manifests":[{"digest":"sha256:1","annotationſ":{"x":"a:1"}}],"manifestſ":[{"annotations":{"x":"a:1"}}],"annotations":{"x":"a:1"}}`}, good}},
 		"several images":    {files: []file{list(`[{"Config":"c"},{"Config":"d"}]`)}, says: "several images"},
 		"several oci":       {files: []file{{name: "index.json", text: `{"manifests":[{"digest":"sha256:1"},{"digest":"sha256:2"}]}`}}, says: "several images"},
 		"names none":        {files: []file{list(`[]`)}, says: "names no image"},

@@ -72,12 +72,14 @@ func (s *Store) list(ctx context.Context) (sizes map[string]uint64, left []idle,
 		id := withAlgorithm(image.ID)
 		sizes[id] = uint64(max(image.Size-max(image.SharedSize, 0), 0)) //nolint:gosec // not negative
 		for _, name := range image.RepoTags {
-			if isOurs(name) && !s.noted(name) {
+			if isOurs(name) {
 				left = append(left, idle{id: id, name: name})
 			}
 		}
 	}
-	return sizes, left, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sizes, slices.DeleteFunc(left, func(i idle) bool { return s.noted(i.name) }), nil
 }
 
 // isOurs tells whether a name is of an image of an artifact.
@@ -85,10 +87,8 @@ func isOurs(name string) bool {
 	return len(name) > len(repository) && name[:len(repository)+1] == repository+":"
 }
 
-// noted tells whether a name of ours is known or about to be.
+// noted tells whether a name of ours is known or about to be. s.mu is held.
 func (s *Store) noted(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, r := range s.records {
 		if r.Name == name {
 			return true
@@ -111,6 +111,9 @@ func (s *Store) remove(ctx context.Context, image idle) (gone bool, err error) {
 		return false, nil
 	}
 	for _, name := range names {
+		if now, err := s.inspect(ctx, name); err != nil || now != image.id {
+			name = image.id // the name is another image's by now
+		}
 		_, err := s.API.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
 		switch {
 		case errdefs.IsConflict(err): // of a container that somebody else has made, or with another name
@@ -136,8 +139,8 @@ func (s *Store) removable(image idle) (names []string, ok bool) {
 	if s.held[image.id] > 0 {
 		return nil, false
 	}
-	if len(image.keys) == 0 {
-		return []string{image.name}, true
+	if len(image.keys) == 0 { // unless somebody has begun to load it again
+		return []string{image.name}, !s.noted(image.name)
 	}
 	for _, key := range image.keys {
 		r := s.records[key]

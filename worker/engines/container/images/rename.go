@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -160,8 +161,15 @@ func relist(out *tar.Writer, in io.Reader, h *tar.Header, name string) error {
 	return nil
 }
 
-// object is a JSON object whose other properties stay as they are.
+// object is a JSON object.
 type object map[string]json.RawMessage
+
+// only keeps these properties of an object. Engines do not tell the case of letters, so that a property
+// "repotags" would name the image as well, and there may be others that do in a later version.
+func (o object) only(names ...string) object {
+	maps.DeleteFunc(o, func(name string, _ json.RawMessage) bool { return !slices.Contains(names, name) })
+	return o
+}
 
 // one keeps the only image of a list, which may be there once for each of its names.
 func one(list []object, identity string) (object, error) {
@@ -184,6 +192,7 @@ func dockerNames(text []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	image = image.only("Config", "Layers", "Parent", "LayerSources")
 	if image["RepoTags"], err = json.Marshal([]string{name}); err != nil {
 		return nil, err
 	}
@@ -204,6 +213,7 @@ func ociNames(text []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	index, image = index.only("schemaVersion", "mediaType"), image.only("mediaType", "digest", "size", "platform")
 	image["annotations"], err = json.Marshal(map[string]string{"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name})
 	if err != nil {
 		return nil, err
