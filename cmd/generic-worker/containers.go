@@ -11,6 +11,7 @@ import (
 	"github.com/workerkit/workerkit/internal/filecache"
 	"github.com/workerkit/workerkit/internal/firewall"
 	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/dockerworker"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/engines/container"
@@ -50,6 +51,10 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 	found, err := docker.Open(ctx, "")
 	if err != nil {
 		return nil, exitInvalid, fmt.Errorf("payloads of docker-worker are enabled (d2gConfig.enableD2G), and cannot be run: %w", err)
+	}
+	if here := strings.HasPrefix(found.Host, "unix:") && !found.Rootless; p.config.Workerkit.BlockMetadata && !here {
+		_ = found.Close() // nothing was asked of it
+		return nil, exitInvalid, fmt.Errorf("%w: workerkit.blockMetadata cannot be true with the engine of containers at %s: it is rootless or on another machine, and its networks are not this machine's to close; use a Docker or Podman of root here", config.ErrInvalid, found.Host)
 	}
 	p.logger.Info("tasks run in containers too", "engine", found.Name(), "at", found.Host, "rootless", found.Rootless)
 	files, closeFiles, err := p.openDownloads(made, runs.Plugins)

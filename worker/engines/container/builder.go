@@ -74,10 +74,10 @@ func (b *builder) free(ctx context.Context) (err error) {
 			p.close()
 		}
 		if b.id != "" {
-			err = b.engine.removeContainer(ctx, b.id)
+			err = b.engine.remove(ctx, leftover{b.id, b.engine.removeContainer})
 		}
 		if b.net != nil {
-			err = errors.Join(err, b.engine.removeNetwork(ctx, b.net.id))
+			err = errors.Join(err, b.engine.remove(ctx, leftover{b.net.id, b.engine.removeNetwork}))
 		}
 		for _, m := range b.mounts {
 			if m.Given {
@@ -172,6 +172,5 @@ var (
 	_ engines.Mounter = (*builder)(nil)
 	_ engines.Proxier = (*builder)(nil)
 	_ engines.Prober  = (*builder)(nil)
-	_ engines.Imager  = (*builder)(nil)
 	_ engines.Imager  = (*builder)(nil)
 )

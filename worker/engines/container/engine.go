@@ -61,6 +61,9 @@ type Engine struct {
 	config Config
 	api    *client.Client
 	mtu    string // of the engine's usual network, since Open; "" is not known
+
+	mu   sync.Mutex
+	left []leftover
 }
 
 // New makes the engine. Open is to be called before the first run.
@@ -88,6 +91,7 @@ func (e *Engine) Open(ctx context.Context) error {
 
 // Close implements engines.Keeper.
 func (e *Engine) Close(ctx context.Context) error {
+	e.removeLeft(ctx)
 	if e.config.Metadata == nil {
 		return nil
 	}
@@ -118,6 +122,37 @@ func (e *Engine) clear(ctx context.Context) error {
 	return failed
 }
 
+// leftover is a container or network that could not be removed.
+type leftover struct {
+	id     string
+	remove func(ctx context.Context, id string) error
+}
+
+// remove removes something; what stays is tried again before each further run. An engine that had gone
+// away has what it had, when it is started again.
+func (e *Engine) remove(ctx context.Context, what leftover) error {
+	err := what.remove(ctx, what.id)
+	if err != nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.left = append(e.left, what)
+	}
+	return err
+}
+
+// removeLeft tries again to remove what was left, in its order: a container before its network.
+func (e *Engine) removeLeft(ctx context.Context) {
+	e.mu.Lock()
+	all := e.left
+	e.left = nil
+	e.mu.Unlock()
+	for _, what := range all {
+		if err := e.remove(ctx, what); err != nil {
+			e.config.Logger.Warn("container: something that a task had is still there", "id", what.id, "error", err)
+		}
+	}
+}
+
 // NewBuilder implements engines.Engine. The network is made while the image is fetched.
 func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder, error) {
 	spec, err := decode(run)
@@ -129,6 +164,7 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 			return nil, fmt.Errorf("container: %w", err)
 		}
 	}
+	e.removeLeft(ctx)
 	b := &builder{engine: e, run: run, spec: spec, name: name(run), env: map[string]string{}}
 	var making sync.WaitGroup
 	var networkErr error

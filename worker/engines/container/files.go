@@ -27,6 +27,7 @@ type files struct {
 	id      string
 	workdir string
 	mounts  []mounted
+	placing placing
 
 	mu   sync.Mutex
 	seen map[string]entry // of the container's own file system, by path
@@ -214,6 +215,9 @@ func lookHere(m mounted, rel string) (entry, error) {
 
 // open opens a regular file.
 func (f *files) open(ctx context.Context, p string) (engines.File, error) {
+	if err := f.place(ctx); err != nil {
+		return nil, err
+	}
 	at, e, err := f.resolve(ctx, p)
 	if err != nil {
 		return nil, err
@@ -283,6 +287,9 @@ func openHere(m mounted, rel string) (*os.File, error) {
 
 // walk visits the regular files below a folder.
 func (f *files) walk(ctx context.Context, p string, visit func(rel string, open func() (engines.File, error)) error) error {
+	if err := f.place(ctx); err != nil {
+		return err
+	}
 	at, e, err := f.resolve(ctx, p)
 	if err != nil {
 		return err

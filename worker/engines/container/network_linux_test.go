@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -108,7 +109,7 @@ func TestEngineGone(t *testing.T) {
 	}
 	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
 		dockertest.BusyboxImage(t, e)
-		engine := New(Config{Docker: e.Engine, Images: &present{api: e.API}, Worker: "w"})
+		engine := New(Config{Docker: e.Engine, Images: &present{api: e.API}, Worker: "w", Logger: slog.New(slog.DiscardHandler)})
 		b := build(t, engine, newRun(t, scripted("echo ready; sleep 1000", nil)))
 		s := start(t, b)
 		sweep(t, e, b.id)
@@ -122,6 +123,9 @@ func TestEngineGone(t *testing.T) {
 		}
 		if _, err := engine.NewBuilder(t.Context(), newRun(t, scripted("", nil))); err == nil {
 			t.Error("began another run")
+		}
+		if n := len(engine.left); n != 2 {
+			t.Errorf("%d things are known that are left, want the container and the network", n)
 		}
 	})
 }

@@ -125,11 +125,12 @@ func TestTasks(t *testing.T) {
 	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
 		files := dockertest.Busybox(t)
 		files["layered/image"], files["layered/gone"], files["layered/link"] = dockertest.File{Text: []byte("i\n")}, dockertest.File{Text: []byte("g\n")}, dockertest.File{Link: "image"}
+		files["run"], files["var/run"] = dockertest.File{Mode: fs.ModeDir | 0o755}, dockertest.File{Link: "../run"}
 		files["big"] = dockertest.File{Text: bytes.Repeat([]byte("0123456\n"), bigSize/8)}
-		dockertest.MakeImage(t, e, dockertest.Image, files, "WORKDIR /work", "VOLUME /volume")
+		dockertest.MakeImage(t, e, dockertest.Image, files, "WORKDIR /builds", "VOLUME /volume")
 		for name, test := range map[string]func(*testing.T, dockertest.Engine){
 			"terminal": terminal, "files": filesLeft, "big file": bigFile, "commands that cannot be started": unstartable,
-			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting,
+			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting, "mounts behind links": mountingBehind,
 			"metadata services": metadata, "shells": defaultShell, "rights": rights,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, e) })
@@ -147,7 +148,7 @@ func terminal(t *testing.T, e dockertest.Engine) {
 	}
 	r := finish(t, start(t, b))
 	got := output(t, run)
-	if want := "/work\r\ntwo\r\nthree\r\na\r\nb-\r\n"; !strings.HasPrefix(got, want) || !strings.Contains(got, "127.0.0.1") {
+	if want := "/builds\r\ntwo\r\nthree\r\na\r\nb-\r\n"; !strings.HasPrefix(got, want) || !strings.Contains(got, "127.0.0.1") {
 		t.Errorf("printed %q, want %q first (%+v)", got, want, r.Status())
 	}
 	all := logged(t, run)
@@ -200,6 +201,24 @@ func read(t *testing.T, r engines.Result, path string) string {
 	return string(text)
 }
 
+// mountingBehind has a mount at a path that the image's links lead elsewhere, as /var/run does in most.
+func mountingBehind(t *testing.T, e dockertest.Engine) {
+	engine := newEngine(t, e, nil)
+	b := build(t, engine, newRun(t, scripted("echo r > /var/run/kept/r", nil)))
+	if err := b.Mount(t.Context(), engines.Mount{Source: t.TempDir(), Target: "/var/run/kept"}); err != nil {
+		t.Fatal(err)
+	}
+	r := finish(t, start(t, b))
+	for _, folder := range []string{"/var/run/kept", "/run/kept"} {
+		if found, err := names(t, r, folder); !slices.Equal(found, []string{"r"}) || err != nil {
+			t.Errorf("%s: %q, %v", folder, found, err)
+		}
+		if got := read(t, r, folder+"/r"); got != "r\n" {
+			t.Errorf("%s: %q", folder, got)
+		}
+	}
+}
+
 // filesLeft are in the container's own file system, a volume of it, and a mount, with links between them.
 func filesLeft(t *testing.T, e dockertest.Engine) {
 	engine := newEngine(t, e, nil)
@@ -219,7 +238,7 @@ func filesLeft(t *testing.T, e dockertest.Engine) {
 		t.Fatal(output(t, run))
 	}
 	for path, want := range map[string]string{
-		"out/a": "a\n", "/work/out/dir/b": "b\n", "out/dir/link": "c\n", "out/folder/c": "c\n", "out/hard": "a\n", "/volume/v": "v\n",
+		"out/a": "a\n", "/builds/out/dir/b": "b\n", "out/dir/link": "c\n", "out/folder/c": "c\n", "out/hard": "a\n", "/volume/v": "v\n",
 		"/cache/k": "k\n", "/way/k": "k\n", "/cache/out": "c\n", "/way/../other/c": "c\n", "out/kept": "k\n", "out/mounted/m": "m\n",
 	} {
 		if got := read(t, r, path); got != want {
@@ -452,7 +471,7 @@ func defaultShell(t *testing.T, e dockertest.Engine) {
 	}
 	text, _ := io.ReadAll(shell) // a terminal may end with an error
 	code, err := shell.Wait(t.Context())
-	if !strings.Contains(string(text), "42 xterm-256color /work") || code != 3 || err != nil {
+	if !strings.Contains(string(text), "42 xterm-256color /builds") || code != 3 || err != nil {
 		t.Errorf("it said %q, exit code %d, %v", text, code, err)
 	}
 	if err := errors.Join(shell.Close(), s.Kill(t.Context(), 0)); err != nil {

@@ -2,15 +2,18 @@ package container
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,5 +227,28 @@ func TestExplain(t *testing.T) {
 	}
 	if explain(nil) != nil || docker.Gone(nil) {
 		t.Error("no error is one")
+	}
+}
+
+// TestLeft: what could not be removed is tried again with the next run, until it goes.
+func TestLeft(t *testing.T) {
+	e := &Engine{config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	gone := errors.New("the engine is not there")
+	var asked []string
+	remove := func(_ context.Context, id string) error {
+		asked = append(asked, id)
+		return gone
+	}
+	for _, id := range []string{"container", "network"} {
+		if err := e.remove(t.Context(), leftover{id, remove}); !errors.Is(err, gone) {
+			t.Error(err)
+		}
+	}
+	e.removeLeft(t.Context())
+	gone = nil
+	e.removeLeft(t.Context())
+	e.removeLeft(t.Context())
+	if want := []string{"container", "network", "container", "network", "container", "network"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }

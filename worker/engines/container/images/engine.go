@@ -7,19 +7,30 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/jsonstream"
 )
 
 // inspect is the id of an image; "" when the engine has none.
 func (s *Store) inspect(ctx context.Context, name string) (id string, err error) {
 	reply, err := s.API.ImageInspect(ctx, name)
-	if errdefs.IsNotFound(err) {
+	if errdefs.IsNotFound(err) || err == nil && strings.Contains(name, "@") && !slices.ContainsFunc(reply.RepoDigests, same(name)) {
 		return "", nil
 	}
 	return withAlgorithm(reply.ID), err
+}
+
+// same tells whether a name is another one, with a digest, in some form. Podman finds an image by its digest
+// whatever the name in front of it: also one that is an artifact which this task may not have.
+func same(full string) func(name string) bool {
+	return func(name string) bool {
+		ref, err := reference.ParseNormalizedNamed(name)
+		return err == nil && ref.String() == full
+	}
 }
 
 // withAlgorithm is an id as Docker writes it: Podman leaves the algorithm out in places.

@@ -69,7 +69,7 @@ func (e *engine) serve(w http.ResponseWriter, r *http.Request) {
 		e.list(w)
 	case isInspect:
 		if id := e.find(name); id != "" {
-			_, _ = fmt.Fprintf(w, `{"Id":%q}`, id)
+			_ = json.NewEncoder(w).Encode(map[string]any{"Id": id, "RepoDigests": e.exact(id)})
 			return
 		}
 		refuse(w, http.StatusNotFound, "No such image: "+name)
@@ -104,15 +104,30 @@ func (e *engine) count(prefix string) (n int) {
 	return n
 }
 
+// find finds an image by its name or id, or as Podman does by its digest alone.
 func (e *engine) find(name string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	_, digest, exact := strings.Cut(name, "@")
 	for known, id := range e.images {
-		if known == name || id == name {
+		if known == name || id == name || exact && strings.HasSuffix(known, "@"+digest) {
 			return id
 		}
 	}
 	return ""
+}
+
+// exact lists the names of an image with a digest, in short.
+func (e *engine) exact(id string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := []string{}
+	for known, of := range e.images {
+		if of == id && strings.Contains(known, "@") {
+			all = append(all, strings.TrimPrefix(known, "docker.io/library/"))
+		}
+	}
+	return all
 }
 
 // loading has loads go like this; nil is well.

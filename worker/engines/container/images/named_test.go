@@ -51,6 +51,10 @@ func TestDigest(t *testing.T) {
 		}
 		s.restart()
 	}
+	e.pulling(refusing(http.StatusInternalServerError, "no answer"))
+	if r, text := s.fails(images.Ref{Name: "other/image" + exact}); r != task.ResourceUnavailable { // which may be a private one
+		t.Errorf("by another name: %s: %s", r, text)
+	}
 }
 
 // TestRegistryTrouble uses what is here, and says so.

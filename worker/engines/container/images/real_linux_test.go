@@ -264,8 +264,11 @@ func TestRealRegistry(t *testing.T) {
 		}
 		image, log := s.ensure(images.Ref{Name: tagged})
 		contains(t, log, "is used")
-		if res, text := s.fails(images.Ref{Name: host + "/some/other"}); res != task.ResourceUnavailable {
-			t.Errorf("%s: %s", res, text)
+		_, sum, _ := strings.Cut(exact, "@") // which is here, by another name
+		for _, name := range []string{"/some/other", "/some/other@" + sum} {
+			if res, text := s.fails(images.Ref{Name: host + name}); res != task.ResourceUnavailable {
+				t.Errorf("%s: %s: %s", name, res, text)
+			}
 		}
 		for _, i := range []images.Image{first, again, image} {
 			i.Release()
