@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/internal/scopes"
+	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/local/auth/hawk"
 	"github.com/workerkit/workerkit/local/store"
 )

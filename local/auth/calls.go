@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/internal/scopes"
+	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/local/auth/hawk"
 	"github.com/workerkit/workerkit/local/store"
 )

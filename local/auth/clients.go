@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/internal/scopes"
+	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/local/store"
 )
 

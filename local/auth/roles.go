@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/internal/scopes"
+	"github.com/workerkit/workerkit/local/api"
 	"github.com/workerkit/workerkit/local/store"
 )
 

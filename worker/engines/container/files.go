@@ -185,34 +185,6 @@ func (f *files) own(dir string) bool {
 	return true
 }
 
-// lookHere tells what is at a path in a mount.
-func lookHere(m mounted, rel string) (entry, error) {
-	if rel == "." {
-		info, err := os.Lstat(m.Source)
-		if err != nil {
-			return entry{}, err //nolint:wrapcheck // names the file
-		}
-		return entry{mode: info.Mode(), size: info.Size(), modified: info.ModTime()}, nil
-	}
-	if !m.dir {
-		return entry{}, pathError(m.Target+"/"+rel, fs.ErrNotExist)
-	}
-	root, err := os.OpenRoot(m.Source)
-	if err != nil {
-		return entry{}, err //nolint:wrapcheck // names the folder
-	}
-	defer root.Close()
-	info, err := root.Lstat(rel)
-	if err != nil {
-		return entry{}, err //nolint:wrapcheck // names the file
-	}
-	e := entry{mode: info.Mode(), size: info.Size(), modified: info.ModTime()}
-	if e.mode&fs.ModeSymlink != 0 {
-		e.link, err = root.Readlink(rel)
-	}
-	return e, err //nolint:wrapcheck // names the file
-}
-
 // open opens a regular file.
 func (f *files) open(ctx context.Context, p string) (engines.File, error) {
 	if err := f.place(ctx); err != nil {
@@ -254,32 +226,6 @@ func (f *files) openWritten(p string, e entry) engines.File {
 // plain is a file, or an error and no file.
 func plain(file *os.File, err error) (engines.File, error) {
 	if err != nil {
-		return nil, err
-	}
-	return file, nil
-}
-
-// openHere opens a regular file in a mount, whatever has taken its place since it was looked at.
-func openHere(m mounted, rel string) (*os.File, error) {
-	folder, name := m.Source, rel
-	if !m.dir {
-		folder, name = path.Dir(m.Source), path.Base(m.Source)
-	}
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the folder
-	}
-	defer root.Close()
-	file, err := root.OpenFile(name, os.O_RDONLY|noWait, 0)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the file
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = pathError(rel, engines.ErrWrongKind)
-	}
-	if err != nil {
-		_ = file.Close() // was not read
 		return nil, err
 	}
 	return file, nil
@@ -371,32 +317,4 @@ func (f *files) list(ctx context.Context, dir string) ([]item, error) {
 	}
 	slices.SortFunc(found, func(a, b item) int { return slices.Compare(strings.Split(a.rel, "/"), strings.Split(b.rel, "/")) })
 	return found, nil
-}
-
-// listHere finds the files below a folder of a mount.
-func listHere(ctx context.Context, m mounted, rel string) ([]item, error) {
-	root, err := os.OpenRoot(m.Source)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the folder
-	}
-	defer root.Close()
-	top, err := root.OpenRoot(rel)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the folder
-	}
-	defer top.Close()
-	var found []item
-	err = fs.WalkDir(top.FS(), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if link := d.Type()&fs.ModeSymlink != 0; link || d.Type().IsRegular() {
-			found = append(found, item{rel: p, link: link})
-		}
-		return nil
-	})
-	return found, err //nolint:wrapcheck // names the file
 }
