@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -299,6 +301,20 @@ func TestNoContainerEngine(t *testing.T) {
 	if n := m.counts()["queue.claimWork"]; n != 0 || m.reason(id, 0) != "pending" {
 		t.Errorf("it claimed %d times; the task is %s", n, m.reason(id, 0))
 	}
+}
+
+// TestMetadataOfAnotherMachine: what cannot be closed is not said to be.
+func TestMetadataOfAnotherMachine(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		_, _ = io.WriteString(w, "{}")
+	}))
+	defer engine.Close()
+	m := newMachine(t, map[string]any{"disableNativePayloads": true, "enableChainOfTrust": false, "d2gConfig": object{"enableD2G": true}, "workerkit": map[string]any{"blockMetadata": true}})
+	t.Setenv("DOCKER_HOST", "tcp://"+engine.Listener.Addr().String())
+	p := m.start()
+	p.exits(exitInvalid)
+	contains(t, p.stderr.String(), "workerkit.blockMetadata cannot be true with the engine of containers at tcp://")
 }
 
 // TestContainersDisabled: payloads of docker-worker are told how to be run.

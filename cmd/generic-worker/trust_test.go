@@ -150,7 +150,7 @@ func wrongSets(t *testing.T, good, public string) {
 		"no key":            {"nonsense", nil, exitUnverified, "--key must be"},
 		"changed artifact":  {public, func(dir string) error { return os.WriteFile(dir+"/public/a.txt", []byte("TEXT"), 0o600) }, exitUnverified, "wrong    public/a.txt: its sha256 is"},
 		"missing artifact":  {public, func(dir string) error { return os.Remove(dir + "/public/b.zip") }, exitUnverified, "missing  public/b.zip\n"},
-		"missing signature": {public, func(dir string) error { return os.Remove(dir + "/public/chain-of-trust.json.sig") }, exitUnverified, "chain-of-trust.json.sig"},
+		"missing signature": {public, func(dir string) error { return os.Remove(dir + "/public/chain-of-trust.json.sig") }, exitUnverified, "neither public/chain-of-trust.json.sig nor chain-of-trust.json.sig"},
 	} {
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
@@ -166,9 +166,14 @@ func wrongSets(t *testing.T, good, public string) {
 			t.Errorf("%s: code %d\n%s\n%s", name, code, stdout, stderr)
 		}
 	}
-	for _, args := range [][]string{{"verify"}, {"verify", good}, {"verify", "--key", public}, {"verify", "--key", public, good, good}} {
-		if code, _, stderr := call(&off{}, args...); code != exitUsage || !strings.Contains(stderr, "Usage:") {
-			t.Errorf("%v: code %d, %s", args, code, stderr)
+	for says, all := range map[string][][]string{
+		"--key is missing": {{"verify"}, {"verify", good}},
+		"one folder":       {{"verify", "--key", public}, {"verify", "--key", public, good, good}},
+	} {
+		for _, args := range all {
+			if code, _, stderr := call(&off{}, args...); code != exitUsage || !strings.Contains(stderr, "Usage:") || !strings.Contains(stderr, says) {
+				t.Errorf("%v: code %d, %s", args, code, stderr)
+			}
 		}
 	}
 }

@@ -19,8 +19,15 @@ func verify(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(args); err != nil {
 		return exitUsage
 	}
-	if *key == "" || flags.NArg() != 1 {
-		fmt.Fprint(stderr, usage)
+	var lacking string
+	switch {
+	case *key == "":
+		lacking = "--key is missing: the public key in base64, as new-ed25519-keypair prints it, or a file with it"
+	case flags.NArg() != 1:
+		lacking = "it takes one folder, with the artifacts under their names"
+	}
+	if lacking != "" {
+		fmt.Fprintf(stderr, "generic-worker verify: %s\n\n%s", lacking, usage)
 		return exitUsage
 	}
 	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt)

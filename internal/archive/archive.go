@@ -2,6 +2,9 @@
 package archive
 
 import (
+	"archive/tar"
+	"archive/zip"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/nwaples/rardecode/v2"
 )
@@ -17,6 +22,9 @@ import (
 var (
 	// ErrFormat means that the format is unknown, or that it cannot be read as a stream.
 	ErrFormat = errors.New("the format cannot be unpacked")
+	// ErrKind means that the data does not begin as the format does; with io.ErrUnexpectedEOF, that it
+	// may just be too short.
+	ErrKind = errors.New("it is not of that format")
 	// ErrEntry means that the archive has an entry that may not be unpacked: one that is, or
 	// leads, outside the folder, one below a symbolic link, or a device or pipe.
 	ErrEntry = errors.New("the archive may not be unpacked")
@@ -71,8 +79,8 @@ func UnpackFrom(ctx context.Context, r io.Reader, dst, format string) error {
 // permissions of this process. Files that are there are replaced, folders are kept. Modes are
 // the archive's without set-user-ID, set-group-ID and sticky bits; owners are not taken.
 // After an error or the end of ctx a part of the archive may have been unpacked. Errors:
-// ErrFormat, ErrEntry, ErrLimit, ErrSpace, those of the file system, and of an archive that is
-// damaged.
+// ErrFormat, ErrKind, ErrEntry, ErrLimit, ErrSpace, those of the file system, and of an archive that
+// is damaged; io.ErrUnexpectedEOF is of one that is cut off.
 func (l Limits) Unpack(ctx context.Context, src, dst, format string) error {
 	if !slices.Contains(Formats(), format) {
 		return unknown(format, Formats())
@@ -134,9 +142,22 @@ func explained(ctx context.Context, what string, err error) error {
 		err = errors.Join(cause, err)
 	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, rardecode.ErrDictionaryTooLarge) {
-		err = errors.Join(ErrLimit, err)
+		err = fmt.Errorf("%w: %w", ErrLimit, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// begins makes an error at the start of the data that is of its header an ErrKind.
+func begins(err error) error {
+	for _, other := range []error{
+		tar.ErrHeader, gzip.ErrHeader, zlib.ErrHeader, zip.ErrFormat, zstd.ErrMagicMismatch, rardecode.ErrNoSig,
+		bzip2.StructuralError("bad magic value"), io.ErrUnexpectedEOF,
+	} {
+		if errors.Is(err, other) {
+			return fmt.Errorf("%w: %w", ErrKind, err)
+		}
+	}
+	return err
 }
 
 func unknown(format string, known []string) error {

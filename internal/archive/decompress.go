@@ -56,11 +56,11 @@ func Decompress(ctx context.Context, w io.Writer, r io.Reader, format string) er
 func newStream(ctx context.Context, r io.Reader, format string) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(cancelled{ctx, r}, 128<<10)
 	if _, err := in.Peek(1); err != nil { // not all of them take an empty stream for a damaged one
-		return nil, whole(err)
+		return nil, begins(whole(err))
 	}
 	data, done, err := decompressor(in, format)
 	if err != nil {
-		return nil, whole(err)
+		return nil, begins(whole(err))
 	}
 	end := &toEnd{data, in}
 	if format == "zst" { // it has goroutines of its own

@@ -25,6 +25,9 @@ func unrar(t *tree, r io.Reader) error {
 		_, err = io.CopyBuffer(io.Discard, r, t.buf)
 		return err
 	}
+	if t.entries == t.most {
+		return begins(err)
+	}
 	return fmt.Errorf("after %d entries: %w", t.most-t.entries, err)
 }
 

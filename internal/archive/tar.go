@@ -13,13 +13,16 @@ import (
 func untar(t *tree, r io.Reader) error {
 	in := bufio.NewReaderSize(cancelled{t.ctx, r}, copySize)
 	if _, err := in.Peek(1); err != nil {
-		return whole(err)
+		return begins(whole(err))
 	}
 	for entries := tar.NewReader(in); ; {
 		h, err := entries.Next()
 		if errors.Is(err, io.EOF) {
 			_, err = io.CopyBuffer(io.Discard, in, t.buf)
 			return err
+		}
+		if err != nil && t.entries == t.most {
+			return begins(err)
 		}
 		if err != nil {
 			return fmt.Errorf("after %d entries: %w", t.most-t.entries, err)

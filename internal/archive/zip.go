@@ -57,7 +57,7 @@ func unzip(t *tree, r io.Reader) error {
 	}
 	archive, err := zip.NewReader(file, size)
 	if err != nil {
-		return err
+		return begins(err)
 	}
 	file.open = true
 	archive.RegisterDecompressor(zip.Deflate, flate.NewReader)

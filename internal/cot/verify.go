@@ -43,6 +43,9 @@ func ReadSet(key ed25519.PublicKey, dir string) (*Certificate, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			text, err = os.ReadFile(filepath.Join(dir, strings.TrimPrefix(name, "public/")))
 		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cot: there is neither %s nor %s in %s: %w", name, strings.TrimPrefix(name, "public/"), dir, fs.ErrNotExist)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cot: read the certificate: %w", err)
 		}

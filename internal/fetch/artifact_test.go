@@ -131,7 +131,7 @@ func TestArtifactsThatCannotBeHad(t *testing.T) {
 	}{
 		"no artifact": {fetch.Content{TaskID: d.taskID, Artifact: "public/none"}, d.root, "it must be of the last run of that task, and not have expired"},
 		"no task":     {fetch.Content{TaskID: slugid.Nice(), Artifact: "public/none"}, d.root, "404 ResourceNotFound"},
-		"no scope":    {fetch.Content{TaskID: d.taskID, Artifact: "private/s3"}, tc.Anonymous(), "needs the scope queue:get-artifact:private/s3"},
+		"no scope":    {fetch.Content{TaskID: d.taskID, Artifact: "private/s3"}, tc.Anonymous(), ": the task that wants it needs the scope queue:get-artifact:private/s3: add it to task.scopes"},
 		"error":       {fetch.Content{TaskID: d.taskID, Artifact: "public/error"}, d.root, "could not make it: file-missing-on-worker: there was no such file"},
 		"no index":    {fetch.Content{Namespace: "a.b", Artifact: "public/x"}, d.root, "nothing is indexed there: check the namespace"},
 	} {
@@ -140,6 +140,10 @@ func TestArtifactsThatCannotBeHad(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+	_, err := d.get(t, fetch.Content{TaskID: d.taskID, Artifact: "private/s3"}, tc.Anonymous())
+	if text := fmt.Sprint(err); strings.Contains(text, "`") || strings.Contains(text, "sufficient") {
+		t.Errorf("the queue's own text is told: %s", text)
 	}
 	f := fetch.New(d.calls, d.client, quick())
 	secretive := fetch.Content{TaskID: d.taskID, Artifact: "private/s3"}

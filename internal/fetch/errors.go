@@ -26,15 +26,26 @@ var (
 
 // statusError is a reply that is not the content.
 type statusError struct {
-	status  int
-	address string // without what is secret
-	signed  bool
+	status int
+	signed bool
 }
 
 // Error implements error.
 func (e *statusError) Error() string {
-	return fmt.Sprintf("%s: %d %s", e.address, e.status, http.StatusText(e.status))
+	return fmt.Sprintf("%d %s", e.status, http.StatusText(e.status))
 }
+
+// deniedError says what is needed in place of the queue's own text, which is long and about the worker.
+type deniedError struct {
+	text  string
+	cause error // the queue's
+}
+
+// Error implements error.
+func (e *deniedError) Error() string { return e.text }
+
+// Unwrap gives the queue's error.
+func (e *deniedError) Unwrap() error { return e.cause }
 
 // advice says what can be done about the last error of a download; "" when the error says so itself.
 func advice(err error) string {

@@ -99,7 +99,9 @@ func (f *Fetcher) artifact(ctx context.Context, c Content, as Access) (tc.Artifa
 	switch status := tc.Status(err); {
 	case status == http.StatusNotFound:
 		return content, fmt.Errorf("%s: %w: check the name; it must be of the last run of that task, and not have expired", c, err)
-	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+	case status == http.StatusForbidden:
+		return content, &deniedError{fmt.Sprintf("%s: the task that wants it needs the scope queue:get-artifact:%s: add it to task.scopes", c, c.Artifact), err}
+	case status == http.StatusUnauthorized:
 		return content, fmt.Errorf("%s: %w: the task that wants it needs the scope queue:get-artifact:%s", c, err, c.Artifact)
 	case err != nil:
 		return content, fmt.Errorf("%s: %w", c, err)

@@ -43,7 +43,7 @@ func TestStatuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || len(s.requests()) != c.requests {
 			t.Errorf("%v after %d requests", err, len(s.requests()))
 		}
-		if text := fmt.Sprint(err, log); !strings.Contains(text, s.URL+"/some/file") || strings.Contains(text, "s3cret") || strings.Contains(text, "passw0rd") {
+		if text := fmt.Sprint(err, log); !strings.Contains(text, s.URL+"/some/file") || strings.Count(fmt.Sprint(err), s.URL) != 1 || strings.Contains(text, "s3cret") || strings.Contains(text, "passw0rd") {
 			t.Errorf("said %s", text)
 		}
 		if again := strings.Count(log.String(), "tried again in"); again != c.requests-1 {

@@ -168,7 +168,15 @@ func (t *transfer) prime() error {
 		return nil
 	}
 	t.close()
-	return fmt.Errorf("%s: %w", shown(t.at.url), withoutURL(err))
+	return t.located(withoutURL(err))
+}
+
+// located adds to an error where the bytes are, unless that is how the content is called anyway.
+func (t *transfer) located(err error) error {
+	if where := shown(t.at.url); where != t.content.String() {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return err
 }
 
 // request asks for the bytes that come next if the server can give them, else for all.
@@ -186,7 +194,7 @@ func (t *transfer) request(ctx context.Context) (*http.Response, error) {
 	}
 	reply, err := t.fetcher.http.Do(r)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", shown(t.at.url), watch.why(withoutURL(err)))
+		err = t.located(watch.why(withoutURL(err)))
 		watch.end()
 		if errors.Is(err, errMetadata) {
 			return nil, retry.Permanent(err)
@@ -199,10 +207,10 @@ func (t *transfer) request(ctx context.Context) (*http.Response, error) {
 
 // accept takes what the head of a reply says.
 func (t *transfer) accept(reply *http.Response) error {
-	refused := &statusError{reply.StatusCode, shown(t.at.url), t.at.signed}
+	refused := t.located(&statusError{reply.StatusCode, t.at.signed})
 	switch status := reply.StatusCode; {
 	case status == http.StatusOK && t.came > 0 && t.restarted == restarts:
-		return retry.Permanent(fmt.Errorf("%s: %w", shown(t.at.url), errCut))
+		return retry.Permanent(t.located(errCut))
 	case status == http.StatusOK:
 		t.begin(reply)
 		return nil
@@ -211,10 +219,10 @@ func (t *transfer) accept(reply *http.Response) error {
 			return nil
 		}
 		t.validator = "" // the next request is for all
-		return fmt.Errorf("%s: %w", shown(t.at.url), ErrChanged)
+		return t.located(ErrChanged)
 	case status == http.StatusRequestedRangeNotSatisfiable && t.validator != "":
 		t.validator = ""
-		return fmt.Errorf("%s: %w", shown(t.at.url), ErrChanged)
+		return t.located(ErrChanged)
 	case t.stale(status):
 		t.at = location{}
 		return refused

@@ -35,6 +35,9 @@ type Info struct {
 	Duration time.Duration // of the download
 }
 
+// Here tells whether the file was complete when it was asked for, so that nothing is downloaded.
+func (f *File) Here() bool { return f.flight == nil || f.flight.download == nil }
+
 // begun waits until it is known that there is something to wait for.
 func (f *File) begun(ctx context.Context) error {
 	if f.flight == nil {

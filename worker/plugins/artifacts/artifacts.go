@@ -57,7 +57,11 @@ func (p *Plugin) New(run *task.Run) (plugins.Hooks, error) {
 			return nil, err
 		}
 	}
-	return &hooks{plugin: p, run: run, entries: wanted.Artifacts, certified: run.Certified()}, nil
+	h := &hooks{plugin: p, run: run, entries: wanted.Artifacts, certified: run.Certified()}
+	if err := h.agree(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 type hooks struct {

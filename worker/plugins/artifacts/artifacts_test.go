@@ -276,6 +276,17 @@ func TestOneNameForTwoFiles(t *testing.T) {
 	}
 }
 
+// TestTwoFilesOfOneName are found before the commands run.
+func TestTwoFilesOfOneName(t *testing.T) {
+	for second, want := range map[string]task.Resolution{"b": task.MalformedPayload, "./a": task.Completed} {
+		run := plugintest.NewRun(t, `{"artifacts": [{"type": "file", "path": "a", "name": "x"}, {"type": "file", "path": "`+second+`", "name": "x"}]}`)
+		_, err := artifacts.New(run.Queue.Store.Uploader()).New(run.Run)
+		if task.Resolve(err) != want || err != nil && !strings.Contains(err.Error(), "artifact x: two entries that differ make it, with the paths a and b") {
+			t.Errorf("%s: %v", second, err)
+		}
+	}
+}
+
 func TestFailuresResolveTheRun(t *testing.T) {
 	for status, want := range map[int]task.Resolution{
 		http.StatusConflict: task.MalformedPayload, http.StatusBadRequest: task.MalformedPayload,

@@ -67,6 +67,18 @@ func (h *hooks) distinct(all []found) ([]found, error) {
 	return kept, nil
 }
 
+// agree finds two files of one name before the task has run; what its directories have is not known yet.
+func (h *hooks) agree() error {
+	var files []found
+	for _, e := range h.entries {
+		if e.Type == "file" {
+			files = append(files, found{entry: e})
+		}
+	}
+	_, err := h.distinct(files)
+	return err
+}
+
 // made is what of an entry decides what is uploaded.
 type made struct {
 	kind, path, contentType, encoding string

@@ -167,6 +167,9 @@ func TestOnlyTheTokenOpensTheLog(t *testing.T) {
 	if reply.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %s", reply.Status)
 	}
+	if text := head(t, good); !strings.HasPrefix(text, "HTTP/1.1 200 OK\r\n") || !strings.Contains(text, "Accept-Ranges: bytes") {
+		t.Errorf("HEAD: %s", text)
+	}
 	if err := h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -355,4 +358,25 @@ func TestViewersAreBounded(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Error("nobody is let in when one has gone")
+}
+
+// head is all that a server says to a HEAD before it closes the connection, which it does while the
+// log goes on.
+func head(t *testing.T, address string) string {
+	t.Helper()
+	host, path, _ := strings.Cut(strings.TrimPrefix(address, "http://"), "/")
+	c, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "HEAD /%s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host)
+	text, err := io.ReadAll(c)
+	if err != nil {
+		t.Errorf("HEAD does not end: %v", err)
+	}
+	return string(text)
 }

@@ -21,15 +21,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch r.Method {
-	case http.MethodGet:
+	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions: // a browser asks whether it may ask for a range
-		w.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
+		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
 		w.Header().Set("Access-Control-Allow-Headers", "Range")
 		w.WriteHeader(http.StatusNoContent)
 		return
 	default:
-		w.Header().Set("Allow", "GET, OPTIONS")
-		http.Error(w, "only GET", http.StatusMethodNotAllowed)
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	st, full := s.enter(token)
@@ -54,6 +54,10 @@ func (st *stream) serve(w http.ResponseWriter, r *http.Request) {
 	v, err := look(r.WithContext(ctx), st.log)
 	if err != nil {
 		refuse(w, err, st.log.Size())
+		return
+	}
+	if r.Method == http.MethodHead {
+		v.header(w)
 		return
 	}
 	// A viewer that takes nothing, or has gone behind a proxy, holds up a write for ever.

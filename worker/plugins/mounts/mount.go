@@ -104,6 +104,8 @@ func clash(a, b *mount) error {
 		return task.Malformed("%s and %s: a task can have a cache once only", a.name, b.name)
 	case a.place == b.place:
 		return task.Malformed("%s and %s: they are at the same place", a.name, b.name)
+	case b.File == "" && a.within(b):
+		return task.Malformed("%s lies within %s: put it after it", a.name, b.name)
 	case a.File != "" && b.within(a), b.File != "" && a.within(b):
 		return task.Malformed("%s and %s: one is a file, and the other cannot be in it", a.name, b.name)
 	}

@@ -18,7 +18,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -181,6 +183,7 @@ func TestBadPayloads(t *testing.T) {
 		"one cache":        {`[{"directory": "a", "cacheName": "c"}, {"directory": "b", "cacheName": "c"}]`, []string{"mounts[0] (cache c", "mounts[1] (cache c", "once"}},
 		"in a file":        {`[{"file": "a", "content": {"raw": ""}}, {"directory": "a/b", "cacheName": "c"}]`, []string{"one is a file"}},
 		"in a later file":  {`[{"file": "a/b", "content": {"raw": ""}}, {"file": "a", "content": {"raw": ""}}]`, []string{"one is a file"}},
+		"inner one first":  {`[{"directory": "d/e", "cacheName": "a"}, {"directory": "d", "cacheName": "b"}]`, []string{`mounts[0] (cache a at "d/e") lies within mounts[1] (cache b at "d"): put it after it`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t)
@@ -200,8 +203,6 @@ func TestNesting(t *testing.T) {
 	if want := map[string]string{"a": "folder", "a/f": "1", "ab": "2"}; !maps.Equal(r.files, want) {
 		t.Errorf("saw %v", r.files)
 	}
-	r = s.life(`[{"file": "a/f", "content": {"raw": "1"}}, {"directory": "a", "cacheName": "c"}]`, success(), nil)
-	r.resolved(t, task.Failed, `mounts[1] (cache c at "a")`, "already")
 	r = s.life(`[{"directory": "a", "cacheName": "c"}]`, success(), nil)
 	if len(r.files) != 1 {
 		t.Errorf("a file that was mounted in the cache is left there: %v", r.files)
@@ -266,7 +267,7 @@ func TestFailures(t *testing.T) {
 		"leads outside":            {`{"directory": "d", "cacheName": "c", "content": {"url": "` + u["escaping"] + `"}, "format": "tar.gz"}`, []string{"cache c", "../outside", "outside the folder"}},
 		"damaged":                  {`{"directory": "d", "content": {"url": "` + u["damaged"] + `"}, "format": "tar"}`, []string{"mounts[0]"}},
 		"not base64":               {`{"file": "f", "content": {"base64": "A"}}`, []string{"not base64"}},
-		"there already":            {`{"file": "d/x", "content": {"raw": ""}}, {"directory": "d", "content": {"url": "` + u["text"] + `x"}, "format": "tar"}`, []string{"mounts[1]"}},
+		"there already":            {`{"directory": "d", "content": {"url": "` + s.put("/x", tarball(t, false, "x", "1")) + `"}, "format": "tar"}, {"file": "d/x", "content": {"raw": ""}}`, []string{`mounts[1] (file at "d/x")`, "already"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.life("["+c.mount+"]", success(), nil)
@@ -281,6 +282,94 @@ func TestFailures(t *testing.T) {
 				t.Error("a cache without its content is kept")
 			}
 		})
+	}
+}
+
+// TestBrokenArchives: the error says once where the content comes from, and what is wrong with it.
+func TestBrokenArchives(t *testing.T) {
+	s := newStand(t)
+	good, zipped, text := tarball(t, true, "a", "1"), zipfile(t, "z", "3"), bytes.Repeat([]byte("<html>\n"), 200)
+	at := func(path string, data []byte) string { return s.put(path, data) }
+	for name, c := range map[string]struct{ url, format, says string }{
+		"none there":      {s.server.URL + "/none", "tar", ": 404 Not Found: nothing is there: check the url"},
+		"cut tar":         {at("/cut", tarball(t, false, "a", strings.Repeat("1", 600))[:800]), "tar", ": the archive is cut off"},
+		"cut tar.gz":      {at("/cut.gz", good[:len(good)-4]), "tar.gz", ": the archive is cut off"},
+		"text as tar":     {at("/text", text), "tar", ": it is no tar archive"},
+		"text as tar.gz":  {at("/text.gz", text), "tar.gz", ": it is no tar.gz archive"},
+		"text as tar.bz2": {at("/text.bz2", text), "tar.bz2", ": it is no tar.bz2 archive"},
+		"text as tar.zst": {at("/text.zst", text), "tar.zst", ": it is no tar.zst archive"},
+		"text as rar":     {at("/text.rar", text), "rar", ": it is no rar archive"},
+		"short text":      {at("/short", []byte("Not Found")), "tar", ": it is no tar archive, or it is cut off"},
+		"cut zip":         {at("/cut.zip", zipped[:len(zipped)-10]), "zip", ": it is no zip archive, or it is cut off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := s.life(`[{"directory": "d", "content": {"url": "`+c.url+`?token=x"}, "format": "`+c.format+`"}]`, success(), nil)
+			r.resolved(t, task.Failed)
+			if want := `mounts[0] (read-only directory at "d"): ` + c.url + c.says; fmt.Sprint(r.err) != want {
+				t.Errorf("%v, want %s", r.err, want)
+			}
+			if c.format == "tar" && name == "none there" && strings.Contains(r.log, "Extracting") {
+				t.Errorf("nothing was extracted:\n%s", r.log)
+			}
+		})
+	}
+	r := s.life(`[{"file": "f", "content": {"url": "`+at("/f", []byte("text"))+`"}, "format": "gz"}]`, success(), nil)
+	r.resolved(t, task.Failed, "/f: it is no gz file")
+}
+
+// TestArchiveThatDisappears while it is unpacked: that is what is said, and not what became of the archive.
+func TestArchiveThatDisappears(t *testing.T) {
+	s := newStand(t)
+	data := tarball(t, false, "a", strings.Repeat("1", 1<<20))
+	var unpacked string
+	first := true
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !first {
+			http.NotFound(w, r)
+			return
+		}
+		first = false
+		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+		_, _ = w.Write(data[:len(data)/2])
+		w.(http.Flusher).Flush()
+		for { // until it is being unpacked
+			if _, err := os.Stat(unpacked); err == nil || r.Context().Err() != nil {
+				break
+			}
+			runtime.Gosched()
+		}
+	}))
+	defer server.Close()
+	r := s.life(`[{"directory": "d", "content": {"url": "`+server.URL+`/x"}, "format": "tar"}]`, success(), nil, func(run *task.Run) {
+		unpacked = filepath.Join(run.Own, "mounts", "0", "a")
+	})
+	r.resolved(t, task.Failed)
+	if want := `mounts[0] (read-only directory at "d"): ` + server.URL + `/x: 404 Not Found: nothing is there: check the url`; fmt.Sprint(r.err) != want {
+		t.Errorf("%v, want %s", r.err, want)
+	}
+}
+
+// TestLines tell what is done when it is done.
+func TestLines(t *testing.T) {
+	s := newStand(t)
+	url := s.put("/x", tarball(t, true, "a", "1"))
+	list := `[{"directory": "d", "content": {"url": "` + url + `"}, "format": "tar.gz"}]`
+	for _, want := range [][]string{
+		{"Downloading " + url, "Extracting tar.gz file of " + url, "Downloaded "},
+		{"Found " + url, "Extracting tar.gz file of " + url, "Successfully mounted"},
+	} {
+		log := s.life(list, success(), nil).log
+		at := 0
+		for _, line := range want {
+			i := strings.Index(log[at:], "[mounts] "+line)
+			if i < 0 {
+				t.Fatalf("%q is not next in\n%s", line, log)
+			}
+			at += i
+		}
+		if hit := want[0][0] == 'F'; hit == strings.Contains(log, "Downloading") {
+			t.Errorf("hit: %v\n%s", hit, log)
+		}
 	}
 }
 

@@ -3,9 +3,9 @@ package mounts
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/workerkit/workerkit/internal/archive"
 	"github.com/workerkit/workerkit/internal/clone"
@@ -63,7 +63,6 @@ func (h *hooks) stageFile(ctx context.Context, m *mount, path string) error {
 			}
 			return clone.Copy(path, info.Path)
 		}
-		h.say("Decompressing %s file of %s to '%s'", m.Format, m.Content.fetch(), m.place)
 		return h.follow(ctx, m, file, func(r io.Reader) (err error) {
 			to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 			if err != nil {
@@ -78,7 +77,6 @@ func (h *hooks) stageFile(ctx context.Context, m *mount, path string) error {
 // unpack unpacks a content into a folder of ours.
 func (h *hooks) unpack(ctx context.Context, m *mount, path string) error {
 	return h.content(ctx, m, func(file *filecache.File) error {
-		h.say("Extracting %s file of %s to '%s'", m.Format, m.Content.fetch(), m.place)
 		if archive.Streams(m.Format) {
 			return h.follow(ctx, m, file, func(r io.Reader) error {
 				if err := errors.Join(rmtree.Remove(path), ownFolder(path)); err != nil {
@@ -91,31 +89,42 @@ func (h *hooks) unpack(ctx context.Context, m *mount, path string) error {
 		if err != nil {
 			return err
 		}
-		return archive.Unpack(ctx, info.Path, path, m.Format)
+		h.begun(m)
+		return broken(m, archive.Unpack(ctx, info.Path, path, m.Format))
 	})
 }
 
 // content gets the content of a mount, has it used, and tells about it in the log when it is
-// complete and right.
+// complete and right: before it is used where it is here already.
 func (h *hooks) content(ctx context.Context, m *mount, use func(*filecache.File) error) error {
 	wanted := m.Content.fetch()
-	if !wanted.Inline() {
-		h.say("Downloading %s", wanted)
-	}
 	file, err := h.plugin.files.Get(ctx, wanted, fetch.Access{Credentials: h.run.Credentials, Log: h.say})
 	if err != nil {
 		return err
 	}
 	defer file.Release()
+	if file.Here() {
+		if err := h.told(ctx, wanted, file); err != nil {
+			return err
+		}
+		return use(file)
+	}
+	if !wanted.Inline() {
+		h.say("Downloading %s", wanted)
+	}
 	if err := use(file); err != nil {
 		return err
 	}
+	return h.told(ctx, wanted, file)
+}
+
+// told tells about a content when it is complete and right.
+func (h *hooks) told(ctx context.Context, wanted fetch.Content, file *filecache.File) error {
 	info, err := file.Wait(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		h.tell(wanted, info)
 	}
-	h.tell(wanted, info)
-	return nil
+	return err
 }
 
 // tell says what was downloaded.
@@ -137,12 +146,13 @@ func (h *hooks) tell(wanted fetch.Content, info filecache.Info) {
 // from its start, complete. Where the payload has a hash, that is what counts when the content could
 // not be used.
 func (h *hooks) follow(ctx context.Context, m *mount, file *filecache.File, use func(io.Reader) error) error {
-	err := from(ctx, file, use)
+	begun := sync.OnceFunc(func() { h.begun(m) })
+	err := from(ctx, m, file, begun, use)
 	if errors.Is(err, fetch.ErrChanged) {
 		if _, err := file.Wait(ctx); err != nil {
 			return err
 		}
-		err = from(ctx, file, use)
+		err = from(ctx, m, file, begun, use)
 	}
 	if err == nil || m.Content.SHA256 == "" {
 		return err
@@ -153,11 +163,28 @@ func (h *hooks) follow(ctx context.Context, m *mount, file *filecache.File, use 
 	return err
 }
 
-// from has a content read.
-func from(ctx context.Context, file *filecache.File, use func(io.Reader) error) error {
+// from has a content read; begun is called when there is something. When the content does not come
+// whole, that is the error, and not what its user makes of it.
+func from(ctx context.Context, m *mount, file *filecache.File, begun func(), use func(io.Reader) error) error {
 	r, err := file.Open(ctx)
 	if err != nil {
-		return fmt.Errorf("read the download: %w", err)
+		return err
 	}
-	return errors.Join(use(r), r.Close())
+	source := &source{Reader: r, begun: begun}
+	err = use(source)
+	if failed := source.failed(); failed != nil && false {
+		err = failed
+	} else {
+		err = broken(m, err)
+	}
+	return errors.Join(err, r.Close())
+}
+
+// begun says that a content is being unpacked.
+func (h *hooks) begun(m *mount) {
+	verb := "Extracting"
+	if m.File != "" {
+		verb = "Decompressing"
+	}
+	h.say("%s %s file of %s to '%s'", verb, m.Format, m.Content.fetch(), m.place)
 }

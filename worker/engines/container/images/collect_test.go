@@ -104,3 +104,17 @@ func TestCollectLeft(t *testing.T) {
 		t.Errorf("%+v, %v", w.image, w.err)
 	}
 }
+
+// TestCollectTaken leaves an image that somebody else has given the name of one that is removed.
+func TestCollectTaken(t *testing.T) {
+	e := newEngine(t)
+	s := newStand(t, e.api)
+	e.answer("one")
+	image, _ := s.ensure(images.Ref{Name: "busybox"})
+	image.Release()
+	e.put("<none>:one", image.ID) // as it stays without its name
+	e.put(busybox, digest("an operator's"))
+	if _, err := s.Collect(t.Context(), 5000); err != nil || e.find(image.ID) != "" || e.find(busybox) != digest("an operator's") {
+		t.Errorf("%v; left %q", err, e.names())
+	}
+}
