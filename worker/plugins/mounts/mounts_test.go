@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/archive"
@@ -322,13 +323,12 @@ func TestArchiveThatDisappears(t *testing.T) {
 	s := newStand(t)
 	data := tarball(t, false, "a", strings.Repeat("1", 1<<20))
 	var unpacked string
-	first := true
+	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !first {
+		if asked.Add(1) > 1 {
 			http.NotFound(w, r)
 			return
 		}
-		first = false
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 		_, _ = w.Write(data[:len(data)/2])
 		w.(http.Flusher).Flush()

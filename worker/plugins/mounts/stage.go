@@ -172,7 +172,7 @@ func from(ctx context.Context, m *mount, file *filecache.File, begun func(), use
 	}
 	source := &source{Reader: r, begun: begun}
 	err = use(source)
-	if failed := source.failed(); failed != nil && false {
+	if failed := source.failed(); failed != nil {
 		err = failed
 	} else {
 		err = broken(m, err)
