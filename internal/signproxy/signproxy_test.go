@@ -41,6 +41,7 @@ func temporary() tc.Credentials {
 
 // stage is a proxy before a service.
 type stage struct {
+	proxy   http.Handler
 	url     string // of the proxy
 	host    string // of the service
 	service *httptest.Server
@@ -69,7 +70,7 @@ func newStage(t *testing.T, service http.HandlerFunc, mods ...func(*signproxy.Co
 	}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	return stage{server.URL, strings.TrimPrefix(upstream.URL, "http://"), upstream, log}
+	return stage{p, server.URL, strings.TrimPrefix(upstream.URL, "http://"), upstream, log}
 }
 
 type lockedText struct {

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"slices"
@@ -220,5 +222,31 @@ func TestBewit(t *testing.T) {
 	}
 	if reply, _ := do(t, "GET", s.url+"/bewit", "", nil); reply.StatusCode != http.StatusMethodNotAllowed || reply.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %s", reply.Status)
+	}
+}
+
+// lateClosed is a body that was closed by the time that its last byte had been read.
+type lateClosed struct{ io.Reader }
+
+func (l lateClosed) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = http.ErrBodyReadAfterClose
+	}
+	return n, err
+}
+
+func (lateClosed) Close() error { return nil }
+
+// TestReplyBeforeTheEndIsSeen: a service may answer as soon as it has the last byte.
+func TestReplyBeforeTheEndIsSeen(t *testing.T) {
+	const text = "all of it"
+	s := newStage(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/object/v1/x", lateClosed{strings.NewReader(text)})
+	request.ContentLength = int64(len(text))
+	reply := httptest.NewRecorder()
+	s.proxy.ServeHTTP(reply, request)
+	if reply.Code != http.StatusOK || reply.Body.String() != text {
+		t.Errorf("%d %q", reply.Code, reply.Body)
 	}
 }

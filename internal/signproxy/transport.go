@@ -53,6 +53,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // once makes one attempt.
 func (t *transport) once(r *http.Request, body io.ReadCloser) (*http.Response, error) {
 	attempt := r.Clone(r.Context())
+	if body != nil && r.ContentLength > 0 {
+		body = &whole{body, r.ContentLength}
+	}
 	attempt.Body, attempt.GetBody = body, nil
 	if err := t.signer.sign(attempt); err != nil {
 		if body != nil {
@@ -61,6 +64,23 @@ func (t *transport) once(r *http.Request, body io.ReadCloser) (*http.Response, e
 		return nil, retry.Permanent(err)
 	}
 	return t.next.RoundTrip(attempt)
+}
+
+// whole is a body that knows its end. The transport looks for it once more after the last byte, when
+// the service may have answered already, and the server that the body is of has closed it: taken for
+// an error, that would end the reply.
+type whole struct {
+	io.ReadCloser
+	left int64
+}
+
+func (w *whole) Read(p []byte) (int, error) {
+	if w.left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := w.ReadCloser.Read(p[:min(int64(len(p)), w.left)])
+	w.left -= int64(n)
+	return n, err //nolint:wrapcheck // as it is
 }
 
 // repeatable tells whether a call does the same when it comes twice, and can be kept.

@@ -105,7 +105,7 @@ func workerSchema() *schema {
 }
 
 // engines are those of generic-worker.
-func engines() []string { return []string{"insecure", "mock", "multiuser"} }
+func engines() []string { return []string{"container", "insecure", "mock", "multiuser"} }
 
 func fileBlockSchema() *schema {
 	return &schema{
