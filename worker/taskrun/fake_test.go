@@ -119,6 +119,7 @@ func (b *builder) Discard(ctx context.Context) error {
 
 func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
 	if ctx.Err() != nil {
+		_ = b.script.note(context.WithoutCancel(ctx), "engine.Start(too late)") // an end of the builder as well
 		return nil, context.Cause(ctx)
 	}
 	if err := b.script.note(ctx, "engine.Start"); err != nil {

@@ -301,7 +301,7 @@ func (l *life) wrongHooks(wrong func(string, ...any)) {
 	}
 	how := l.plan.hooks["engine.NewBuilder"].how
 	built := l.count("engine.NewBuilder") == 1 && how != "fail" && how != "panic" && how != "slow" // which may have failed
-	if ends := l.count("engine.Discard") + l.count("engine.Start"); built && ends != 1 || ends > 1 {
+	if ends := l.count("engine.Discard") + l.count("engine.Start") + l.count("engine.Start(too late)"); built && ends != 1 || ends > 1 {
 		wrong("%d ends of the builder", ends)
 	}
 	if n := l.count("engine.Dispose"); n > 1 || n > l.count("engine.Wait") {
