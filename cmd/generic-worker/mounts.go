@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"github.com/workerkit/workerkit/internal/disk"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/dircache"
@@ -76,7 +77,7 @@ func (p *program) openMounts(list []plugins.Plugin) (shut func(), err error) {
 
 // collect has what is kept in a directory deleted when the disk that it is on is short of space.
 func (p *program) collect(dir string, c room.Collector) {
-	same, err := room.SameDisk(dir, p.config.TasksDir)
+	same, err := disk.Same(dir, p.config.TasksDir)
 	if err != nil {
 		p.logger.Warn("it is not known which disk a directory is on", "error", err)
 	}
@@ -84,7 +85,7 @@ func (p *program) collect(dir string, c room.Collector) {
 		p.collectors = append(p.collectors, c)
 		return
 	}
-	p.shelves = append(p.shelves, &room.Shelf{Dir: dir, Keep: p.required(), Disk: room.Disk, Collector: c, Logger: p.logger})
+	p.shelves = append(p.shelves, &room.Shelf{Dir: dir, Keep: p.required(), Disk: disk.Space, Collector: c, Logger: p.logger})
 }
 
 // required is how many bytes have to be free for a task.

@@ -1,6 +1,10 @@
 package archive
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/workerkit/workerkit/internal/disk"
+)
 
 // spaceEvery is after how many bytes the free space is looked at again. Each entry counts as
 // some, too: the empty ones fill a disk as well.
@@ -23,7 +27,7 @@ func (s *space) take(n int) error {
 	if s.left -= int64(n); s.left > 0 || s.path == "" {
 		return nil
 	}
-	free, err := freeSpace(s.path)
+	free, _, err := disk.Space(s.path)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package room
 import (
 	"context"
 	"fmt"
+	"github.com/workerkit/workerkit/internal/disk"
 	"log/slog"
 )
 
@@ -32,7 +33,7 @@ type Room struct {
 
 // Free is how many bytes this user may still write where dir is.
 func Free(dir string) (uint64, error) {
-	free, _, err := Disk(dir)
+	free, _, err := disk.Space(dir)
 	return free, err
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -38,24 +36,5 @@ func TestShelf(t *testing.T) {
 		if warned := strings.Contains(log.String(), "no such disk"); warned != (c.broken != nil) {
 			t.Errorf("%s: logged %s", name, &log)
 		}
-	}
-}
-
-func TestDisks(t *testing.T) {
-	dir := t.TempDir()
-	if same, err := room.SameDisk(dir, filepath.Dir(dir)); !same || err != nil {
-		t.Errorf("%v, %v", same, err)
-	}
-	if free, size, err := room.Disk(dir); err != nil || size < free || size == 0 {
-		t.Errorf("%d of %d, %v", free, size, err)
-	}
-	if runtime.GOOS != "linux" {
-		return
-	}
-	if same, err := room.SameDisk(dir, "/proc"); same || err != nil {
-		t.Errorf("with /proc: %v, %v", same, err)
-	}
-	if _, err := room.SameDisk(dir, filepath.Join(dir, "absent")); err == nil {
-		t.Error("what is not there has a disk")
 	}
 }

@@ -1,4 +1,4 @@
-package room
+package disk
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Disk is how many bytes this user may still write where dir is, and how many the disk has in all.
-func Disk(dir string) (free, size uint64, err error) {
+// Space is how many bytes this user may still write where dir is, and how many the disk has in all.
+func Space(dir string) (free, size uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err == nil {
 		err = windows.GetDiskFreeSpaceEx(path, &free, &size, nil)
@@ -20,8 +20,8 @@ func Disk(dir string) (free, size uint64, err error) {
 	return free, size, nil
 }
 
-// SameDisk tells whether what is deleted in one directory makes space in the other.
-func SameDisk(a, b string) (bool, error) {
+// Same tells whether what is deleted in one directory makes space in the other.
+func Same(a, b string) (bool, error) {
 	for _, path := range []*string{&a, &b} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
