@@ -65,7 +65,7 @@ type Deps struct {
 	Changed func(taskIDs []string)
 	// Resolved is told of each run that has ended, beside the loop.
 	Resolved func(c tc.Claim, o taskrun.Outcome)
-	// Quiet is called when nothing has run for a moment after a task.
+	// Quiet is called when nothing has run for a moment, after the start and after tasks.
 	Quiet func()
 }
 
@@ -135,6 +135,7 @@ func (w *Worker) Run(ctx context.Context) End {
 	defer w.owned.Wait()
 	ctx, done := context.WithCancel(ctx)
 	defer done()
+	w.quiet = time.Now().Add(quietAfter)
 	w.clean(w.deps.Sweep)
 	gone := ctx.Done()
 	for {

@@ -283,6 +283,18 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// TestQuietWithoutTasks: a worker that has found nothing to do gives back what its start has taken.
+func TestQuietWithoutTasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.deps.Idle = 50 * time.Second
+		w.expect(t, worker.EndIdle, 50*time.Second, 50*time.Second+longPoll, nil)
+		if w.quiet != 1 {
+			t.Errorf("quiet %d times", w.quiet)
+		}
+	})
+}
+
 // TestIdleWithManager: worker-manager is asked the moment that the worker has been idle for long
 // enough, while it goes on to look for tasks; it ends with the poll that is in flight then.
 func TestIdleWithManager(t *testing.T) {

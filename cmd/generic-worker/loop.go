@@ -5,10 +5,10 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/internal/trim"
 	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/room"
 	"github.com/workerkit/workerkit/worker/taskrun"
@@ -39,12 +39,19 @@ func (p *program) loop(runs taskrun.Deps, count *counter) worker.Deps {
 		Collect:  space.Collect,
 		Changed:  p.changed,
 		Resolved: func(claim tc.Claim, o taskrun.Outcome) { p.ended(count, claim, o) },
-		Quiet:    debug.FreeOSMemory,
+		Quiet:    p.trim,
 	}
 	if p.runner != nil {
 		d.Terminate = p.terminate
 	}
 	return d
+}
+
+// trim gives memory back while nothing runs.
+func (p *program) trim() {
+	if _, err := trim.Trim(); err != nil {
+		p.logger.Debug("memory is not given back", "error", err) // it does no harm
+	}
 }
 
 // ended notes in the worker's own log and files that a run has ended.

@@ -16,6 +16,7 @@ import (
 	"github.com/workerkit/workerkit/internal/imds"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/internal/tc"
+	"github.com/workerkit/workerkit/internal/trim"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner"
 	"github.com/workerkit/workerkit/runner/config"
@@ -158,7 +159,7 @@ func trimAgain(log *slog.Logger) (stop func()) {
 			case <-end:
 				return
 			}
-			if _, err := trim(); err != nil {
+			if _, err := trim.Trim(); err != nil {
 				log.Warn("memory is not given back", "error", err)
 				return
 			}

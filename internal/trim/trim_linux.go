@@ -1,4 +1,4 @@
-package main
+package trim
 
 import (
 	"bufio"
@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// trim gives memory back: unused heap, and the program's code and constants, most of which
+// Trim gives memory back: unused heap, and the program's code and constants, most of which
 // were needed once, at the start; what is needed again comes from the page cache. It says how
 // many bytes of the latter were looked at.
-func trim() (int, error) {
+func Trim() (int, error) {
 	debug.FreeOSMemory()
 	self, err := os.Executable()
 	if err != nil {

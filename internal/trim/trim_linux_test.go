@@ -1,16 +1,18 @@
-package main
+package trim_test
 
 import (
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/workerkit/workerkit/internal/trim"
 )
 
 // TestTrim: the program goes on with its code gone from memory, and is smaller.
 func TestTrim(t *testing.T) {
 	before := resident(t)
-	looked, err := trim()
+	looked, err := trim.Trim()
 	if err != nil || looked < 1<<20 {
 		t.Fatalf("%d bytes, %v", looked, err)
 	}
