@@ -1,0 +1,2 @@
+// Package trim gives a process's memory back to the system while it has nothing to do.
+package trim
