@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/disk"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/trim"
 	"github.com/workerkit/workerkit/worker"
@@ -79,7 +80,7 @@ func (r *heldRun) Clean(ctx context.Context) {
 
 // room is the space for tasks, and what may be deleted for it.
 func (p *program) room(tasksDir string, dirs *room.Leftovers) *room.Room {
-	r := &room.Room{Dir: tasksDir, Each: p.required(), Free: room.Free, Logger: p.logger}
+	r := &room.Room{Dir: tasksDir, Each: p.required(), Free: disk.Free, Logger: p.logger}
 	if p.config.CleanUpTaskDirs {
 		r.Collectors = append(r.Collectors, dirs)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/disk"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/doctor"
@@ -40,7 +41,7 @@ func (p program) doctor(ctx context.Context, args []string) int {
 	}
 	findings := doctor.Run(ctx, patient, doctor.Deps{
 		Log: deps.Log, HTTP: client, Metadata: deps.Metadata, Proxy: http.ProxyFromEnvironment,
-		Lookup: net.DefaultResolver.LookupHost, Getenv: os.Getenv, Now: time.Now, Free: doctor.Free,
+		Lookup: net.DefaultResolver.LookupHost, Getenv: os.Getenv, Now: time.Now, Free: disk.Free,
 		Ask: func(ctx context.Context) (bool, error) { return p.checkWorker(ctx, path, patient.Config) },
 	})
 	if *asJSON {

@@ -16,6 +16,12 @@ func TestDisks(t *testing.T) {
 	if free, size, err := disk.Space(dir); err != nil || size < free || size == 0 {
 		t.Errorf("%d of %d, %v", free, size, err)
 	}
+	if free, err := disk.Free(dir); free == 0 || err != nil {
+		t.Errorf("%d bytes free, %v", free, err)
+	}
+	if _, err := disk.Free(filepath.Join(dir, "absent")); err == nil {
+		t.Error("a directory that is not there has space")
+	}
 	if runtime.GOOS != "linux" {
 		return
 	}

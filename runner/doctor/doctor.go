@@ -54,7 +54,7 @@ type Deps struct {
 	Lookup func(ctx context.Context, host string) ([]string, error)
 	Getenv func(string) string
 	Now    func() time.Time
-	// Free is how many bytes are free for us where path is.
+	// Free is how many bytes are free for us where path is: disk.Free, but in tests.
 	Free func(path string) (uint64, error)
 	// Ask has the worker check the config that it would get; asked is false when it is one that
 	// would not tell.

@@ -251,13 +251,3 @@ func ahead(d time.Duration) func() time.Time {
 func environment(name string) string {
 	return map[string]string{"https_proxy": "http://user:HIDDEN@proxy:3128", "NO_PROXY": "localhost"}[name]
 }
-
-func TestFree(t *testing.T) {
-	free, err := doctor.Free(t.TempDir())
-	if err != nil || free == 0 {
-		t.Errorf("%d bytes, %v", free, err)
-	}
-	if _, err := doctor.Free(filepath.Join(os.TempDir(), "no", "such", "folder")); err == nil {
-		t.Error("nothing has free space")
-	}
-}

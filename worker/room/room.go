@@ -6,7 +6,6 @@ package room
 import (
 	"context"
 	"fmt"
-	"github.com/workerkit/workerkit/internal/disk"
 	"log/slog"
 )
 
@@ -24,17 +23,11 @@ type Room struct {
 	Dir string
 	// Each is how many bytes must be free for each task that is claimed; 0 is no matter how many.
 	Each uint64
-	// Free tells how many bytes are free where a directory is: the function Free, but in tests.
+	// Free tells how many bytes are free where a directory is: disk.Free, but in tests.
 	Free func(dir string) (uint64, error)
 	// Collectors are asked one after another, in this order.
 	Collectors []Collector
 	Logger     *slog.Logger
-}
-
-// Free is how many bytes this user may still write where dir is.
-func Free(dir string) (uint64, error) {
-	free, _, err := disk.Space(dir)
-	return free, err
 }
 
 // For tells for how many of so many tasks there is space. With none, err says what is missing.
