@@ -64,7 +64,11 @@ func sample(t *testing.T) *payload.Schema {
 			Features: map[string]payload.Feature{"fast": {Description: "Be fast.", Default: true}, "big": {Absent: true}},
 		},
 		"other": property("count", "integer"),
-		"old":   {Refused: map[string]string{"volumes": "use list", "features.turbo": "use fast"}},
+		"either": {Properties: map[string]any{"either": map[string]any{"oneOf": []any{
+			map[string]any{"type": "object", "required": []any{"a"}, "properties": map[string]any{"a": map[string]any{"enum": []any{"x", "y"}}}, "additionalProperties": false},
+			map[string]any{"type": "object", "required": []any{"b"}, "properties": map[string]any{"b": map[string]any{"type": "string"}, "c": map[string]any{}}, "additionalProperties": false},
+		}}}},
+		"old": {Refused: map[string]string{"volumes": "use list", "features.turbo": "use fast"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +86,7 @@ func TestMessages(t *testing.T) {
 		`{"list": []}`:                                                         {"payload.list: Array must have at least 1 items"},
 		`{"list": [{}]}`:                                                       {"payload.list[0]: name is required"},
 		`{"list": [{"name": "", "x": 1}]}`:                                     {`payload.list[0]: this worker does not know the property "x"`},
-		`{"list": [{"name": ""}], "image": 1}`:                                 {`payload: this worker does not know the property "image"; it knows: count, features, list`},
+		`{"list": [{"name": ""}], "image": 1}`:                                 {`payload: this worker does not know the property "image"; it knows: count, either, features, list`},
 		`{"list": [{"name": ""}], "features": {"slow": true}}`:                 {`payload.features: this worker does not know the property "slow"`},
 		`{"list": [{"name": ""}], "volumes": 1}`:                               {"payload.volumes: use list"},
 		`{"list": [{"name": ""}], "features": {"turbo": false, "volumes": 1}}`: {"payload.features.turbo: use fast", `payload.features: this worker does not know the property "volumes"`},
@@ -90,10 +94,14 @@ func TestMessages(t *testing.T) {
 		`{"list": [{"name": ""}, {"name": ""}], "count": "x"}`:                 {"payload.count: Invalid type. Expected: integer, given: string", "payload.list: array items[0,1] must be unique"},
 		`{"list": [{"name": ""}], "features": {"big": false}}`:                 nil,
 		`{"list": [{"name": ""}], "features": {"big": true}}`:                  {"payload.features.big: this worker does not have this feature"},
-		`[]`:  {"payload: Invalid type. Expected: object, given: array"},
-		`{"`:  {"payload: it is not JSON"},
-		`nul`: {"payload: it is not JSON"},
-		``:    {"payload: it is not JSON"},
+		// Of alternatives the nearest one says what is wrong.
+		`{"list": [{"name": ""}], "either": {"a": "z"}}`:         {`payload.either.a: must be one of the following: "x", "y"`},
+		`{"list": [{"name": ""}], "either": {"b": "", "d": ""}}`: {`payload.either: this worker does not know the property "d"`},
+		`{"list": [{"name": ""}], "either": 3}`:                  {"payload.either: Invalid type. Expected: object, given: integer"},
+		`[]`:                                                     {"payload: Invalid type. Expected: object, given: array"},
+		`{"`:                                                     {"payload: it is not JSON"},
+		`nul`:                                                    {"payload: it is not JSON"},
+		``:                                                       {"payload: it is not JSON"},
 	} {
 		got, err := s.Validate(json.RawMessage(text))
 		if err != nil || len(got) != len(want) {

@@ -24,7 +24,9 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 		return []string{"payload: it is not JSON"}, nil //nolint:nilerr // a wrong payload is a result
 	}
 	for _, e := range result.Errors() {
-		problems = append(problems, s.problem(e))
+		if !explained(e, result.Errors()) {
+			problems = append(problems, s.problem(e))
+		}
 	}
 	slices.Sort(problems)
 	problems = slices.Compact(problems)
@@ -32,6 +34,16 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 		problems = append(problems[:mostProblems], fmt.Sprintf("… and %d more", n-mostProblems))
 	}
 	return problems, nil
+}
+
+// explained tells whether a problem says only that none of some alternatives is met, while others
+// say what the nearest one wants.
+func explained(e gojsonschema.ResultError, all []gojsonschema.ResultError) bool {
+	vague := func(e gojsonschema.ResultError) bool { return e.Type() == "number_one_of" || e.Type() == "number_any_of" }
+	within := func(other gojsonschema.ResultError) bool {
+		return !vague(other) && strings.HasPrefix(other.Field()+".", e.Field()+".")
+	}
+	return vague(e) && slices.ContainsFunc(all, within)
 }
 
 // problem is one line. It does not show the payload's values.
@@ -42,7 +54,7 @@ func (s *Schema) problem(e gojsonschema.ResultError) string {
 		e.Type() == "array_max_items" && fmt.Sprint(e.Details()["max"]) == "0":
 		return at + ": this worker does not have this feature; leave it out, or have the task run by another pool"
 	case e.Type() != "additional_property_not_allowed":
-		return at + ": " + e.Description()
+		return at + ": " + strings.TrimPrefix(e.Description(), e.Field()+" ")
 	}
 	if advice, refused := s.refused[strings.TrimPrefix(e.Field()+".", gojsonschema.STRING_CONTEXT_ROOT+".")+fmt.Sprint(e.Details()["property"])]; refused {
 		return fmt.Sprintf("%s.%s: %s", at, e.Details()["property"], advice)
