@@ -8,6 +8,10 @@ import (
 	"github.com/workerkit/workerkit/runner/policy"
 )
 
+// ExitAgain is the exit code of a program that wants to be started again: a newer version of it
+// may be installed. No worker's exit code is the same.
+const ExitAgain = 133
+
 // WorkerError means that the work did not end well. The machine has been taken care of.
 type WorkerError struct {
 	Row  policy.Row

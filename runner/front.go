@@ -29,7 +29,7 @@ func (f front) Drain(ctx context.Context, finishTasks bool) error {
 	}
 }
 
-// obeySignals drains at every signal.
+// obeySignals drains, or renews, at every signal.
 func (r *runner) obeySignals(ctx context.Context) {
 	for {
 		select {
@@ -40,6 +40,14 @@ func (r *runner) obeySignals(ctx context.Context) {
 			r.log.Info("a signal ends the work; tasks are finished")
 			if _, err := r.drain(order{finish: true}); err != nil {
 				r.log.Warn("nothing is drained", "error", err)
+			}
+		case _, open := <-r.deps.RenewSignals:
+			if !open {
+				return
+			}
+			r.log.Info("a signal asks for what is installed now; tasks are finished before that")
+			if _, err := r.tell.drain(order{finish: true, again: true}); err != nil {
+				r.log.Warn("nothing is renewed", "error", err)
 			}
 		case <-ctx.Done():
 			return

@@ -28,8 +28,8 @@ const (
 func Lost(ctx context.Context, rule policy.Rule, holdFile string, cause error, d Deps) error {
 	r := newRunner(ctx, config.Config{HoldFile: holdFile, Policy: policy.Table{policy.Lost: rule}}, d)
 	defer r.ours.wait()
-	defer r.serve(ctx)()
 	r.board.failed(cause)
+	defer r.serve(ctx)()
 	return r.settle(ctx, nil, ending{row: policy.Lost, err: cause})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/control"
+	"github.com/workerkit/workerkit/runner/launch"
 )
 
 // Deps are the runner's hands. Only cmd/start-worker fills them with the real ones.
@@ -32,6 +33,8 @@ type Deps struct {
 	// file.
 	Stdout, Stderr io.Writer
 	BootTime       func() (time.Time, error)
+	// Services are the system's, for a worker that is a Windows service; nil where there are none.
+	Services launch.System
 	// BootID names this boot of the machine, for the state; nil when nobody knows.
 	BootID func() (string, error)
 	// PowerOff switches the machine off, and Reboot boots it again: the only commands that can
@@ -56,6 +59,12 @@ type Deps struct {
 	// DrainSignals asks, with each value, that the worker finishes its tasks and ends; may be
 	// nil.
 	DrainSignals <-chan struct{}
+	// RenewSignals asks, with each value, that the worker finishes its tasks and ends, and that the
+	// work goes on with what is installed by then; may be nil.
+	RenewSignals <-chan struct{}
+	// Supervised says that whoever has started this program starts it again when it ends with
+	// ExitAgain.
+	Supervised bool
 	// LastLines are the last lines of the log, for error reports; may be nil.
 	LastLines func() []string
 	// Identified is told who the machine is, for the records of the log; may be nil.
@@ -153,7 +162,7 @@ func (r *runner) serve(ctx context.Context) (stop func()) {
 	if r.deps.Serve != nil {
 		wg.Go(func() { r.deps.Serve(ctx, front{r}) })
 	}
-	if r.deps.DrainSignals != nil {
+	if r.deps.DrainSignals != nil || r.deps.RenewSignals != nil {
 		wg.Go(func() { r.obeySignals(ctx) })
 	}
 	return func() {

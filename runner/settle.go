@@ -17,7 +17,9 @@ type ending struct {
 	// leaves says that the work had been ended, by a notice, a command or the worker itself: the
 	// machine is released as one that has finished, however its worker ended after that.
 	leaves bool
-	err    error // our own failure, nil when there was none
+	// again says that the work goes on when this program is started again.
+	again bool
+	err   error // our own failure, nil when there was none
 }
 
 // failed is the ending of a start that did not get as far as a worker.
@@ -51,6 +53,9 @@ func (r *runner) plan(e ending) policy.Rule {
 // The error carries the exit code.
 func (r *runner) settle(ctx context.Context, m *machine, e ending) error {
 	r.tell.close()
+	if e.again {
+		return &WorkerError{Row: e.row, Code: ExitAgain}
+	}
 	if e.row == policy.Broken {
 		r.complain(ctx, m, e)
 	}

@@ -22,10 +22,14 @@ type listener interface {
 type order struct {
 	finish   bool      // the tasks that the worker has are finished
 	deadline time.Time // when the machine goes; zero when that is not known
+	again    bool      // the work goes on after that, with another worker
 }
 
 // worse tells whether o leaves less than the order before.
 func (o order) worse(before order) bool {
+	if o.again != before.again {
+		return before.again
+	}
 	if o.finish != before.finish {
 		return before.finish
 	}
@@ -54,11 +58,11 @@ type teller struct {
 	mu       sync.Mutex
 	running  bool // a worker runs, or is about to be started
 	closed   bool
-	standing *standing // nil while the work goes on
+	standing *standing // nil while nothing was ordered
 	renewals int
 	newest   tc.Credentials
 	news     chan struct{} // closed, and replaced, at each change of the three above
-	drains   chan struct{} // closed at the first order
+	drains   chan struct{} // closed at the first order that ends the work
 }
 
 func newTeller(log *slog.Logger, grace time.Duration) *teller {
@@ -82,9 +86,10 @@ func (t *teller) drain(o order) (<-chan struct{}, error) {
 	if t.standing != nil && !o.worse(t.standing.order) {
 		return t.standing.heard, nil
 	}
-	if t.standing == nil {
+	if !o.again && !t.draining() {
 		close(t.drains)
-	} else {
+	}
+	if t.standing != nil {
 		t.standing.done() // the new one takes its place
 	}
 	t.standing = &standing{order: o, given: time.Now(), heard: make(chan struct{})}
@@ -105,11 +110,22 @@ func (t *teller) draining() bool {
 	}
 }
 
-// begin says that a worker is about to be started; false when none must be. renewals is how
+// renewing tells whether another worker is to follow the present one.
+func (t *teller) renewing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.standing != nil && t.standing.again
+}
+
+// begin says that a worker is about to be started; false when none must be. An order for another
+// worker is fulfilled with it. renewals is how
 // many renewals of the credentials its config may lack.
 func (t *teller) begin() (renewals int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.standing != nil && t.standing.again {
+		t.standing = nil
+	}
 	t.running = t.standing == nil
 	return t.renewals, t.running
 }
@@ -213,6 +229,10 @@ func (t *teller) ask(w listener, s *standing) {
 			return
 		}
 		t.log.Error("the worker was not asked to end", "error", err)
+	}
+	if s.again {
+		t.log.Warn("the worker cannot be asked to end; what is new counts when it does")
+		return
 	}
 	t.log.Warn("the worker cannot be asked to end; stopping it")
 	w.Stop(t.grace)

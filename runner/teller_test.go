@@ -126,6 +126,7 @@ func TestAWorkerThatSaysHelloLate(t *testing.T) {
 func TestOrders(t *testing.T) {
 	soon, later := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC), time.Date(2000, 1, 1, 2, 0, 0, 0, time.UTC)
 	now, finish := order{}, order{finish: true}
+	again := order{finish: true, again: true}
 	by := func(o order, deadline time.Time) order { o.deadline = deadline; return o }
 	for name, c := range map[string]struct {
 		orders []order
@@ -138,6 +139,9 @@ func TestOrders(t *testing.T) {
 		"a deadline comes": {[]order{now, by(now, later), by(now, later)}, "false false@2"},
 		"it comes nearer":  {[]order{by(now, later), by(now, soon), by(now, later)}, "false@2 false@1"},
 		"with less time":   {[]order{by(finish, later), by(now, soon)}, "true@2 false@1"},
+		"another worker":   {[]order{again, again}, "true"},
+		"no other after":   {[]order{again, finish, now}, "true true false"},
+		"none any more":    {[]order{finish, again}, "true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

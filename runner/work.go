@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/protocol"
+	"github.com/workerkit/workerkit/internal/service"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
@@ -46,6 +47,10 @@ func (r *runner) work(ctx context.Context, p providers.Provider, m *machine) end
 func (r *runner) shifts(ctx context.Context, m *machine, in *inbox) ending {
 	again := restarts{random: r.deps.Random}
 	for {
+		if r.tell.renewing() && r.replaceable() {
+			r.log.Info("this program ends, to be started again as it is installed now")
+			return ending{row: policy.Finished, again: true}
+		}
 		renewals, ok := r.tell.begin()
 		if !ok {
 			r.log.Info("the worker is not started: the work has been ended")
@@ -57,6 +62,10 @@ func (r *runner) shifts(ctx context.Context, m *machine, in *inbox) ending {
 			return r.failed(ctx, err)
 		}
 		e := r.judge(ctx, end, in.shutdownAsked())
+		if e.row == policy.Finished && !e.leaves && !e.asked && end.Code == drained && r.tell.renewing() {
+			r.log.Info("the worker has finished its tasks; another follows")
+			continue
+		}
 		rule := r.config.Policy[e.row]
 		if e.leaves || (e.row != policy.Crashed && rule.Restarts == 0) {
 			return e
@@ -118,15 +127,7 @@ func (r *runner) shift(ctx context.Context, m *machine, in *inbox, renewals int)
 	r.board.enter(control.Launching)
 	in.asked.Store(false)
 	begin := time.Now()
-	w, err := launch.Start(launch.Command{
-		Path: r.config.Worker.Path, ConfigPath: r.config.Worker.ConfigPath,
-		Stderr: r.deps.Stderr, Log: r.log, Ours: r.ours.known(),
-		Handle: func(m protocol.Message) {
-			in.handle(ctx, m)
-			r.leave(m)
-		},
-		Text: func(line string) { say(ctx, r.log, slog.LevelInfo, line) },
-	})
+	w, err := r.launch(ctx, in)
 	if err != nil {
 		return launch.End{}, err
 	}
@@ -141,6 +142,29 @@ func (r *runner) shift(ctx context.Context, m *machine, in *inbox, renewals int)
 	r.board.change(func(s *control.Status) { s.WorkerPID = 0 })
 	r.log.Info("the worker has ended", "end", w.End().Text)
 	return w.End(), nil
+}
+
+// launch starts the worker, as a process or as a service.
+func (r *runner) launch(ctx context.Context, in *inbox) (*launch.Worker, error) {
+	c := r.config.Worker
+	handle := func(m protocol.Message) {
+		in.handle(ctx, m)
+		r.leave(m)
+	}
+	text := func(line string) { say(ctx, r.log, slog.LevelInfo, line) }
+	if c.Service == "" {
+		return launch.Start(launch.Command{
+			Path: c.Path, ConfigPath: c.ConfigPath, Stderr: r.deps.Stderr, Log: r.log, Ours: r.ours.known(),
+			Handle: handle, Text: text,
+		})
+	}
+	if r.deps.Services == nil {
+		return nil, fmt.Errorf("start the service %q: %w", c.Service, service.ErrUnsupported)
+	}
+	return launch.StartService(ctx, launch.Service{
+		Name: c.Service, Pipe: c.ProtocolPipe, System: r.deps.Services, Log: r.log,
+		Handle: handle, Text: text,
+	})
 }
 
 // leave makes a worker that asks for a shutdown end: one that waits for the machine to go would

@@ -54,6 +54,12 @@ func Main(bench func(ctx context.Context, s *Stand) error, serve ...string) {
 	}
 }
 
+// On runs a benchmark on a stand of its own, with the programs of a folder and workers of an engine;
+// everything is stopped and removed afterwards. serve are further arguments of taskcluster-local serve.
+func On(ctx context.Context, engine, bin string, serve []string, bench func(context.Context, *Stand) error) error {
+	return (&Stand{Engine: engine}).run(ctx, bin, serve, bench)
+}
+
 // run sets the stand up, runs a benchmark on it, and takes it down.
 func (s *Stand) run(ctx context.Context, bin string, serve []string, bench func(context.Context, *Stand) error) (err error) {
 	bin, err = filepath.Abs(bin)

@@ -24,8 +24,8 @@ import (
 const (
 	// imagesFile is the public worker's, of the images that were loaded from artifacts.
 	imagesFile = "d2g-image-cache.json"
-	// dockerTime bounds the search for an engine of containers.
-	dockerTime = time.Minute
+	// dockerTime is how long an engine of containers is waited for, which may come up after this worker.
+	dockerTime = 3 * time.Minute
 )
 
 // native is how payloads are run that are not docker-worker's; not at all without an engine for them.
@@ -46,9 +46,9 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 	if !p.config.D2GConfig.EnableD2G {
 		return func() {}, 0, nil
 	}
-	ctx, done := context.WithTimeout(context.Background(), dockerTime)
-	defer done()
-	found, err := docker.Open(ctx, "")
+	found, err := docker.Await(context.Background(), "", dockerTime, func(why error) {
+		p.logger.Warn("waiting for an engine of containers", "atMost", dockerTime, "reason", why)
+	})
 	if err != nil {
 		return nil, exitInvalid, fmt.Errorf("payloads of docker-worker are enabled (d2gConfig.enableD2G), and cannot be run: %w", err)
 	}
@@ -100,7 +100,7 @@ func (p parts) dockerWorker(found *docker.Engine, store *images.Store) (taskrun.
 		return taskrun.Kind{}, err //nolint:wrapcheck // says what is wrong
 	}
 	c := p.config
-	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client})
+	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client, NoMounts: !c.EnableMounts})
 	made := container.Config{
 		Docker: found, Images: store, Worker: strings.Join([]string{c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID}, " "), Limits: p.limits(), Logger: p.logger,
 	}

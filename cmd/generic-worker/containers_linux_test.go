@@ -48,6 +48,11 @@ func TestContainers(t *testing.T) {
 			{"shell", containerShell, nil},
 			{"alone", containersAlone, map[string]any{"disableNativePayloads": true}},
 			{"killed worker", containersOfAKilledWorker, nil},
+			{"late engine", lateEngine, nil},
+			{"limits", containerLimits, map[string]any{"workerkit": map[string]any{"taskLimits": object{"memoryMegabytes": 64}}}},
+			{"without mounts", containersWithoutMounts, map[string]any{"enableMounts": false}},
+			{"metadata", containerMetadata, nil},
+			{"beside multiuser", containersBesideMultiuser, nil},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				given := map[string]any{"d2gConfig": object{"enableD2G": true}, "workerkit": map[string]any{"killGraceSecs": 1}}
@@ -277,6 +282,20 @@ func containersOfAKilledWorker(t *testing.T, m *machine, e dockertest.Engine, im
 	next.exits(exitDrained)
 }
 
+// lateEngine: a worker that starts before the engine waits for it.
+func lateEngine(t *testing.T, m *machine, e dockertest.Engine, image string) {
+	t.Helper()
+	socket := filepath.Join(m.dir, "late.sock")
+	t.Setenv("DOCKER_HOST", "unix://"+socket)
+	p := m.start()
+	until(t, "it says that it waits", func() bool { return strings.Contains(p.stderr.String(), "waiting for an engine of containers") })
+	contains(t, p.stderr.String(), "there is no such socket")
+	if err := os.Symlink(strings.TrimPrefix(e.Host, "unix://"), socket); err != nil {
+		t.Fatal(err)
+	}
+	m.resolved(m.create(contained(image, "true", nil)), 0, "completed")
+}
+
 // containers lists those that there are, whether they run or not.
 func containers(t *testing.T, e dockertest.Engine) (names []string) {
 	t.Helper()
@@ -290,14 +309,14 @@ func containers(t *testing.T, e dockertest.Engine) (names []string) {
 	return names
 }
 
-// TestNoContainerEngine: a worker that is to run containers and cannot, takes no task.
+// TestNoContainerEngine: a worker that is to run containers and never can, takes no task.
 func TestNoContainerEngine(t *testing.T) {
 	m := newMachine(t, map[string]any{"d2gConfig": object{"enableD2G": true}})
-	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(m.dir, "none"))
+	t.Setenv("DOCKER_HOST", "nowhere")
 	id := m.create(contained("busybox", "true", nil))
 	p := m.start()
 	p.exits(exitInvalid)
-	contains(t, p.stderr.String(), "d2gConfig.enableD2G", "there is no such socket", "DOCKER_HOST")
+	contains(t, p.stderr.String(), "d2gConfig.enableD2G", "nowhere: this is no address", "DOCKER_HOST")
 	if n := m.counts()["queue.claimWork"]; n != 0 || m.reason(id, 0) != "pending" {
 		t.Errorf("it claimed %d times; the task is %s", n, m.reason(id, 0))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/workerkit/workerkit/internal/service"
 	"github.com/workerkit/workerkit/internal/version"
 )
 
@@ -21,6 +22,8 @@ const usage = `Usage:
   generic-worker new-ed25519-keypair --file FILE
   generic-worker new-openpgp-keypair --file FILE
   generic-worker install service [--nssm EXE] [--service-name NAME] [--config FILE]
+                                 [--with-worker-runner --worker-runner-protocol-pipe PIPE]
+  generic-worker uninstall service [--service-name NAME]
   generic-worker verify --key KEY FOLDER
   generic-worker status
   generic-worker --version | --short-version | --help
@@ -34,7 +37,7 @@ const (
 	exitEnough        = 0
 	exitUsage         = 1
 	exitUnreadable    = 64 // the configuration could not be loaded
-	exitService       = 65 // the service could not be installed
+	exitService       = 65 // the service could not be installed or removed
 	exitOpenPGP       = 66 // of release 11
 	exitReboot        = 67 // the next task's user must log in
 	exitIdle          = 68
@@ -88,6 +91,10 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 		return verify(flags, args[2:], stdout, stderr)
 	case "status":
 		return showStatus(stdout, stderr)
+	case "install":
+		return installService(service.Open, flags, args[2:], stdout, stderr)
+	case "uninstall", "remove":
+		return uninstallService(service.Open, flags, args[2:], stdout, stderr)
 	}
 	for _, v := range verbs() {
 		if v.name == args[1] {
@@ -118,6 +125,9 @@ func runCommand(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, ma
 	}
 	if *aws && !o.withRunner {
 		return runOnAWS(o.config, stderr)
+	}
+	if service.Under() {
+		return asService(o, stderr, machine)
 	}
 	return run(o, stdout, stderr, machine)
 }

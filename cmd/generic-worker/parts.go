@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/proc"
@@ -34,13 +35,14 @@ import (
 
 // parts makes the engine and the plugins of a worker.
 type parts struct {
-	config *config.Config
-	client *tc.Client
-	http   *http.Client
-	logger *slog.Logger
-	trees  *proc.Trees        // nil where nothing is started
-	key    ed25519.PrivateKey // for certificates; nil where there are none
-	source tc.Source          // the worker's credentials; nil where nothing is called
+	config  *config.Config
+	client  *tc.Client
+	http    *http.Client
+	logger  *slog.Logger
+	trees   *proc.Trees        // nil where nothing is started
+	key     ed25519.PrivateKey // for certificates; nil where there are none
+	source  tc.Source          // the worker's credentials; nil where nothing is called
+	leaving <-chan struct{}    // closed when the worker was told to end; nil is never
 
 	certificate *tls.Certificate // of ports that are exposed; nil is none
 }
@@ -77,7 +79,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 		Exposer:  p.exposer(c.LivelogPortBase+1, c.LivelogExposePort),
 		Now:      time.Now,
 	})
-	return present([]plugins.Plugin{
+	return present(slices.Concat([]plugins.Plugin{
 		backinglog.New(uploader),
 		live,
 		environment.New(environment.Config{RootURL: c.RootURL, Location: c.WorkerLocation, InstanceType: c.InstanceType}),
@@ -86,6 +88,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 		p.mounts(),
 		p.interactive(),
 		p.currentUser(),
+	}, p.further(), []plugins.Plugin{
 		p.loopback(),
 		p.trust(uploader),
 		resourcecharts.New(resourcecharts.Config{Enabled: c.Workerkit.ResourceCharts, Uploader: uploader, Now: time.Now}),
@@ -93,7 +96,7 @@ func (p parts) plugins() ([]plugins.Plugin, func() error) {
 		exitstatus.New(),
 		maxruntime.New(time.Duration(c.MaxTaskRunTime) * time.Second),
 		resourcemonitor.New(memoryGuard(c)),
-	}), live.Close
+	})), live.Close
 }
 
 // schema is the payload schema of the configured engine and the plugins together. It makes its own, as
@@ -143,8 +146,10 @@ func (p parts) absent() payload.Fragment {
 		}
 	}
 	if runtime.GOOS == "windows" {
-		f.Features["runAsAdministrator"] = payload.Feature{Absent: true, Description: "This worker does not have this feature: only false is accepted."}
-		f.Features["hideCmdWindow"] = payload.Feature{Description: "Accepted for compatibility; commands have no window in any case."}
+		if p.config.Workerkit.Engine != multiuser.Name {
+			f.Features["runAsAdministrator"] = payload.Feature{Absent: true, Description: "This needs the engine multiuser; with another one only false is accepted."}
+		}
+		f.Features["hideCmdWindow"] = payload.Feature{Description: "Do not show a window for the commands' console on the task's desktop. Where there is no desktop there is none in any case."}
 	}
 	return f
 }

@@ -36,8 +36,11 @@ type program struct {
 	engine      engines.Engine
 	worker      *worker.Worker
 	quit        context.CancelCauseFunc // ends the opening of the engine
+	leaving     chan struct{}           // closed by the first drain
+	leave       sync.Once
 	metrics     metrics
 	firstSignal atomic.Pointer[os.Signal]
+	orders      chan os.Signal   // of a Windows service, in place of signals; else nil
 	collectors  []room.Collector // of what mounts keep
 	shelves     []*room.Shelf    // the same, on other disks than the tasks' directories
 	unswept     []string         // directories of tasks that are being handed back, by name
@@ -59,7 +62,8 @@ func (p *program) run() (int, error) {
 	if err != nil {
 		return exitSigningKey, err
 	}
-	made := parts{config: c, client: p.client, http: http, logger: p.logger, trees: p.trees(), key: key, source: p.source}
+	p.leaving = make(chan struct{})
+	made := parts{config: c, client: p.client, http: http, logger: p.logger, trees: p.trees(), key: key, source: p.source, leaving: p.leaving}
 	if made.certificate, err = certificate(c); err != nil {
 		return exitInvalid, err
 	}
@@ -189,8 +193,11 @@ func (p *program) terminate(ctx context.Context) bool {
 
 // listen obeys signals and the runner until the returned function is called.
 func (p *program) listen() (stop func()) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signals := p.orders
+	if signals == nil {
+		signals = make(chan os.Signal, 2)
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	}
 	ended := make(chan struct{})
 	var gone <-chan struct{}
 	if p.runner != nil {
@@ -241,6 +248,7 @@ var errLeaving = errors.New("the worker was told to end")
 // drain makes the worker end (see worker.Drain), also one that has not begun to claim.
 func (p *program) drain(finish bool, deadline time.Time) {
 	p.worker.Drain(finish, deadline)
+	p.leave.Do(func() { close(p.leaving) })
 	p.quit(errLeaving)
 }
 

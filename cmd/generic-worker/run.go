@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 
 	"github.com/workerkit/workerkit/internal/tc"
@@ -17,6 +18,10 @@ type options struct {
 	config     string
 	withRunner bool
 	pipe       string
+
+	// Of a Windows service: what it is told in place of signals, and the event log; else nil.
+	orders chan os.Signal
+	events slog.Handler
 }
 
 // run is the command "run": it returns the exit code.
@@ -26,7 +31,10 @@ func run(o options, stdout, stderr io.Writer, machine power) (code int) {
 	sink := newSink(stderr)
 	defer sink.close()
 	survive()
-	p := &program{logger: slog.New(&handler{sink: sink}), sink: sink, power: machine}
+	p := &program{logger: slog.New(&handler{sink: sink}), sink: sink, power: machine, orders: o.orders}
+	if o.events != nil {
+		p.logger = slog.New(slog.NewMultiHandler(p.logger.Handler(), o.events))
+	}
 	defer func() {
 		if what := recover(); what != nil {
 			p.logger.Error("panic", "panic", fmt.Sprint(what), "stack", string(debug.Stack()))

@@ -1,81 +1,131 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
-	"strings"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/service"
 )
 
-// service is the worker as a Windows service that NSSM runs. Paths are Windows' on every system.
-type service struct {
-	nssm, name string
-	program    string // this program's path
-	config     string // absolute
+const (
+	// serviceName is that of the public program's service, and serviceLog what its log is called. It
+	// is beside the program.
+	serviceName = "Generic Worker"
+	serviceLog  = "generic-worker-service.log"
+	// serviceEnds is how long the service may take to end: its tasks are aborted and say so.
+	serviceEnds = 3 * time.Minute
+)
+
+// asService is run, where Windows' service manager has started the program: that ends it, and not
+// signals, as a service hears of the end of anybody's session.
+func asService(o options, stderr io.Writer, machine power) int {
+	code, err := service.Run(serviceLog, func(ctx context.Context, s service.Surroundings) int {
+		orders, done := ordered(ctx)
+		defer done()
+		o.orders, o.events = orders, s.Events
+		return run(o, s.Output, s.Output, machine) //nolint:contextcheck // it ends in its own time, with the report of why
+	})
+	if err != nil {
+		fmt.Fprintln(stderr, "generic-worker:", err)
+		return exitInternal
+	}
+	return code
+}
+
+// order is an order of the system's to end: it takes the place of a signal, and is obeyed as SIGTERM.
+type order struct{ cause error }
+
+// Signal implements os.Signal.
+func (order) Signal() {}
+
+// String implements os.Signal.
+func (o order) String() string { return o.cause.Error() }
+
+// ordered gives an order when ctx ends, until done is called.
+func ordered(ctx context.Context) (orders chan os.Signal, done func()) {
+	orders = make(chan os.Signal, 1)
+	stop := context.AfterFunc(ctx, func() { orders <- order{context.Cause(ctx)} })
+	return orders, func() { stop() }
+}
+
+// installation is what "install service" was told.
+type installation struct {
+	name, config, pipe string
+	withRunner         bool
+}
+
+// definition is the worker as a service. One that a runner starts does not start with the machine. It
+// is never started again by the system: what the end of a worker means is for its runner to say.
+func (i installation) definition(program, config string) service.Definition {
+	d := service.Definition{
+		Name: i.name, DisplayName: i.name, Description: "A task worker for Taskcluster",
+		Program: program, Args: []string{"run", "--config", config}, AtBoot: !i.withRunner,
+		PreShutdown: serviceEnds,
+	}
+	if i.withRunner {
+		d.Args = append(d.Args, "--with-worker-runner", "--worker-runner-protocol-pipe", i.pipe)
+	} else {
+		d.DependsOn = []string{"Tcpip"}
+	}
+	return d
 }
 
 // installService is the command "install service".
-func installService(flags *flag.FlagSet, args []string, _, stderr io.Writer) int {
-	var s service
-	flags.StringVar(&s.nssm, "nssm", `C:\nssm-2.24\win64\nssm.exe`, "")
-	flags.StringVar(&s.name, "service-name", "Generic Worker", "")
-	flags.StringVar(&s.config, "config", defaultConfig, "")
-	if len(args) == 0 || args[0] != "service" {
-		fmt.Fprint(stderr, usage)
+func installService(open service.Opener, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
+	var i installation
+	nssm := flags.String("nssm", "", "")
+	flags.StringVar(&i.name, "service-name", serviceName, "")
+	config := flags.String("config", defaultConfig, "")
+	flags.BoolVar(&i.withRunner, "with-worker-runner", false, "")
+	flags.StringVar(&i.pipe, "worker-runner-protocol-pipe", "", "")
+	if !isService(args) || !parse(flags, args[1:], stderr) {
+		return wrongService(args, stderr)
+	}
+	if i.withRunner != (i.pipe != "") {
+		fmt.Fprintln(stderr, "generic-worker install service: --with-worker-runner and --worker-runner-protocol-pipe go together: a service has no standard input")
 		return exitUsage
 	}
-	if !parse(flags, args[1:], stderr) {
-		return exitUsage
+	if *nssm != "" {
+		fmt.Fprintln(stderr, "generic-worker install service: --nssm is not needed: the worker is a native service")
 	}
-	if err := s.install(); err != nil {
+	program, err := os.Executable()
+	if err == nil {
+		i.config, err = filepath.Abs(*config) // the service runs in its program's folder
+	}
+	if err == nil {
+		err = open.InstallCommand(i.definition(program, i.config), stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "generic-worker install service:", err)
 		return exitService
 	}
 	return 0
 }
 
-// dir is the folder of the program, where the service runs and where its files are.
-func (s service) dir() string { return s.program[:strings.LastIndex(s.program, `\`)] }
-
-func (s service) script() string { return s.dir() + `\run-generic-worker.bat` }
-
-func (s service) log() string { return s.dir() + `\generic-worker-service.log` }
-
-// batch is the script that the service runs. It passes the worker's exit code on.
-func (s service) batch() string {
-	percent := strings.NewReplacer("%", "%%")
-	return strings.Join([]string{
-		"@echo off",
-		`cd /d "` + percent.Replace(s.dir()) + `"`,
-		`"` + percent.Replace(s.program) + `" run --config "` + percent.Replace(s.config) + `"`,
-		"exit /b %ERRORLEVEL%", "",
-	}, "\r\n")
+// uninstallService is the command "uninstall service", or "remove service".
+func uninstallService(open service.Opener, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
+	name := flags.String("service-name", serviceName, "")
+	if !isService(args) || !parse(flags, args[1:], stderr) {
+		return wrongService(args, stderr)
+	}
+	if err := open.UninstallCommand(context.Background(), *name, serviceEnds, stdout); err != nil {
+		fmt.Fprintln(stderr, "generic-worker uninstall service:", err)
+		return exitService
+	}
+	return 0
 }
 
-// commands are the command lines that register the service: it starts with the machine, as the
-// system's own account, is not started again when it ends, and has a new log each hour.
-func (s service) commands() [][]string {
-	all := [][]string{{s.nssm, "install", s.name, s.script()}}
-	for _, setting := range [][]string{
-		{"AppDirectory", s.dir()},
-		{"DisplayName", s.name},
-		{"Description", "A task worker for Taskcluster"},
-		{"Start", "SERVICE_AUTO_START"},
-		{"Type", "SERVICE_WIN32_OWN_PROCESS"},
-		{"ObjectName", "LocalSystem"},
-		{"AppPriority", "NORMAL_PRIORITY_CLASS"},
-		{"AppNoConsole", "1"},
-		{"AppExit", "Default", "Exit"},
-		{"AppStdout", s.log()},
-		{"AppStderr", s.log()},
-		{"AppStdoutCreationDisposition", "4"}, // append
-		{"AppStderrCreationDisposition", "4"},
-		{"AppRotateFiles", "1"},
-		{"AppRotateOnline", "1"},
-		{"AppRotateSeconds", "3600"},
-		{"AppRotateBytes", "0"},
-	} {
-		all = append(all, append([]string{s.nssm, "set", s.name}, setting...))
+func isService(args []string) bool { return len(args) > 0 && args[0] == "service" }
+
+// wrongService says how the commands are used, unless the flags have done so.
+func wrongService(args []string, stderr io.Writer) int {
+	if !isService(args) {
+		fmt.Fprint(stderr, usage)
 	}
-	return all
+	return exitUsage
 }

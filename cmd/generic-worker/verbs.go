@@ -34,14 +34,11 @@ func verbs() []verb {
 		{"unarchive", []string{"archive-src", "archive-dst", "archive-fmt"}, exitUnarchive, unarchive},
 		{"grant-winsta-access", []string{"sid"}, exitWinsta, grantWinsta},
 		{"launch-agent", nil, exitLaunchAgent, launchAgent},
-		{"install", nil, exitService, nil},
+		{"look", []string{"what", "path"}, exitInternal, look},
 	}
 }
 
 func (v verb) run(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
-	if v.do == nil {
-		return installService(flags, args, stdout, stderr)
-	}
 	pointers := make([]*string, len(v.flags))
 	for i, name := range v.flags {
 		pointers[i] = flags.String(name, "", "")
@@ -112,9 +109,4 @@ func createDir(values []string) (string, error) { return "", os.MkdirAll(values[
 
 func unarchive(values []string) (string, error) {
 	return "", archive.Unpack(context.Background(), values[0], values[1], values[2])
-}
-
-// launchAgent is part of the engine multiuser on macOS.
-func launchAgent([]string) (string, error) {
-	return "", errors.New("tasks in the desktop of a macOS user are not in this version")
 }

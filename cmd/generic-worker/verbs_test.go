@@ -87,7 +87,6 @@ func TestVerbsThatFail(t *testing.T) {
 		{"unarchive --archive-src file --archive-dst d", exitUsage, "--archive-fmt is missing"},
 		{"create-dir --create-dir d more", exitUsage, "Usage:"},
 		{"grant-winsta-access --sid S-1-nothing", exitWinsta, "grant-winsta-access:"},
-		{"launch-agent", exitLaunchAgent, "macOS"},
 		{"install", exitUsage, "Usage:"},
 		{"install service more", exitUsage, "Usage:"},
 		{"new-openpgp-keypair --file no/such/folder", exitOpenPGP, "key pair"},

@@ -19,8 +19,9 @@ type book struct {
 	ring    *logs.Ring
 }
 
-// openBook opens the log. Where there is no such form, it is text, and says why.
-func openBook(form config.LogFormat, w io.Writer) *book {
+// openBook opens the log; events, unless nil, gets it as well. Where there is no such form, it is
+// text, and says why.
+func openBook(form config.LogFormat, w io.Writer, events slog.Handler) *book {
 	if form == "" { // the config could not be read
 		form = config.Text
 	}
@@ -30,6 +31,9 @@ func openBook(form config.LogFormat, w io.Writer) *book {
 	}
 	b := &book{handler: handler, ring: logs.Keep(handler, lastLines)}
 	b.log = slog.New(b.ring)
+	if events != nil {
+		b.log = slog.New(slog.NewMultiHandler(b.ring, events))
+	}
 	if err != nil {
 		b.log.Warn("the log is text", "error", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/workerkit/workerkit/internal/hostfacts"
 	"github.com/workerkit/workerkit/internal/layout"
 	"github.com/workerkit/workerkit/internal/nearest"
+	"github.com/workerkit/workerkit/internal/service"
 	"github.com/workerkit/workerkit/internal/version"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
@@ -26,19 +28,23 @@ func main() { os.Exit(run(thisHost(), os.Args[1:], os.Stdout, os.Stderr)) }
 type host struct {
 	facts  func() providers.Facts
 	places config.Options // the default places alone
+
+	installed installed
+	services  service.Opener // nil for the real ones
 }
 
 func thisHost() host {
 	return host{facts: facts, places: config.Options{
 		ProviderFile: layout.ProviderFile(), StateFile: layout.StateFile(),
 		HoldFile: layout.HoldFile(), ControlSocket: layout.ControlSocket(),
-	}}
+	}, installed: thisInstallation()}
 }
 
 // program is what all commands share.
 type program struct {
 	host           host
 	stdout, stderr io.Writer
+	events         slog.Handler // the event log of a Windows service; else nil
 }
 
 // command is one command; it returns the exit code.
@@ -50,17 +56,19 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"check", "CONFIG", "says all that is wrong with a config; registers nothing", program.check},
+		{"check", "[--json] [--over] [--back] [--worker-config FILE] [--dir DIR] [CONFIG]", "says all that is wrong with a config; with --over or --back, what a move from or to the public programs means; registers nothing", program.check},
 		{"doctor", "[--json] [CONFIG]", "looks at the machine, its network and its programs, and says what to do", program.doctor},
 		{"print-config", "[--json] CONFIG", "shows the config that counts, and where each key comes from", program.printConfig},
 		{"status", "[--json] [--socket PATH] [CONFIG]", "says how the start-worker that runs here is", program.status},
 		{"drain", "[--now] [--socket PATH] [CONFIG]", "lets its worker finish its tasks and end; with --now, end at once", program.drain},
+		{"install", "service [--service-name NAME] [CONFIG]", "makes it a Windows service that starts with the machine; CONFIG is " + serviceConfig + " when not given", program.install},
+		{"uninstall", "service [--service-name NAME]", "stops and removes the Windows service", program.uninstall},
 	}
 }
 
 // run is main without the process: it returns the exit code.
 func run(h host, args []string, stdout, stderr io.Writer) int {
-	p := program{h, stdout, stderr}
+	p := program{host: h, stdout: stdout, stderr: stderr}
 	if len(args) == 0 || args[0] == "" {
 		writeHelp(stderr)
 		return 1
@@ -149,7 +157,7 @@ func each(err error) []error {
 // options are how configs are read on this machine.
 func (p program) options(probe providers.Deps) config.Options {
 	o := p.host.places
-	o.Kinds, o.Facts, o.Probe, o.Getenv = kinds(), p.host.facts, probe, os.Getenv
+	o.Kinds, o.Facts, o.Probe, o.Getenv, o.Service = kinds(), p.host.facts, probe, os.Getenv, serviceCommand()
 	o.Host = config.Host{Name: os.Hostname, Serial: hostfacts.Serial, MAC: hostfacts.MAC}
 	return o
 }

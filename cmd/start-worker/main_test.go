@@ -13,6 +13,7 @@ import (
 	"github.com/workerkit/workerkit/internal/version"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/moving"
 	"github.com/workerkit/workerkit/runner/swaptest"
 )
 
@@ -53,6 +54,10 @@ func testHost() host {
 		places: config.Options{
 			ProviderFile: filepath.Join(dir, "default.hcl"), StateFile: filepath.Join(dir, "default-state.json"),
 			HoldFile: filepath.Join(dir, "hold"), ControlSocket: filepath.Join(dir, "control.sock"),
+		},
+		installed: installed{
+			root: filepath.Join(dir, "root"), services: func() []moving.Service { return nil },
+			programs: filepath.Join(dir, "programs"),
 		},
 	}
 }

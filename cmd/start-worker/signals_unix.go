@@ -21,3 +21,7 @@ func stopSignals() []os.Signal {
 
 // drainSignals are the signals that let the worker finish its tasks and end.
 func drainSignals() []os.Signal { return []os.Signal{syscall.SIGUSR1} }
+
+// renewSignals are the signals that have what is installed now take over, when the tasks that
+// run are finished.
+func renewSignals() []os.Signal { return []os.Signal{syscall.SIGUSR2} }

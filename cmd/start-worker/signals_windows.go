@@ -11,3 +11,6 @@ func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTER
 
 // drainSignals: there are none; "start-worker drain" does the same.
 func drainSignals() []os.Signal { return nil }
+
+// renewSignals: there are none.
+func renewSignals() []os.Signal { return nil }

@@ -15,6 +15,7 @@ import (
 	"github.com/workerkit/workerkit/internal/hostfacts"
 	"github.com/workerkit/workerkit/internal/imds"
 	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/service"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/trim"
 	"github.com/workerkit/workerkit/providers"
@@ -26,19 +27,30 @@ import (
 
 // start is the command without a name: the whole life of the machine.
 func (p program) start(path string) int {
-	// The runner waits nearly always: little memory matters more than a few collections.
-	debug.SetGCPercent(20)
+	if service.Under() { // which hears of the end of anybody's session, and must take no notice
+		return p.asService(path)
+	}
 	// A second signal ends the program at once: stop gives signals their usual effect back.
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	return p.live(ctx, path)
+}
+
+// live is start until ctx ends, which stops the worker.
+func (p program) live(ctx context.Context, path string) int {
+	// The runner waits nearly always: little memory matters more than a few collections.
+	debug.SetGCPercent(20)
 	drains, done := heed(drainSignals())
 	defer done()
+	renewals, deaf := heed(renewSignals())
+	defer deaf()
+	manager := serviceManager()
 
 	early := asking()
 	o := p.options(early)
 	c, warnings, err := config.Load(ctx, path, o)
-	book := openBook(c.LogFormat, p.stderr)
+	book := openBook(c.LogFormat, p.stderr, p.events)
 	defer book.close()
 	log := book.log
 	if err := launch.Protect(os.Getpid()); err != nil {
@@ -51,6 +63,15 @@ func (p program) start(path string) int {
 	defer stopTrimming()
 	d := p.deps(c, log)
 	d.DrainSignals, d.LastLines, d.Identified = drains, book.lines, book.identify
+	d.RenewSignals, d.Supervised = renewals, manager != nil
+	if manager != nil {
+		d.Serve = together(d.Serve, (&teller{send: manager.send, busy: tasksRun, log: log, watchdog: manager.watchdog}).serve)
+	}
+	if err == nil {
+		var closeServices func()
+		d.Services, closeServices, err = workerServices(c)
+		defer closeServices()
+	}
 	if err == nil {
 		d.HTTP, err = tc.NewHTTPWith(tc.HTTPOptions{CAFile: c.CAFile})
 	}

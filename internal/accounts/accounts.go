@@ -22,10 +22,14 @@ const prefix = "task_"
 // Account is an account of the operating system.
 type Account struct {
 	Name     string
-	UID, GID uint32
-	Groups   []uint32 // further ones
-	Home     string
+	UID, GID uint32        // not on Windows
+	Groups   []uint32      // further ones
+	Home     string        // on Windows its profile
 	Password secret.String // empty: nobody can log in
+	SID      string        // on Windows
+	// Token is what the account is logged on with, on Windows: a handle that is valid until Delete, or
+	// until the next Join.
+	Token uintptr
 }
 
 // Accounts makes and deletes accounts. Its methods may be called concurrently: those that change
@@ -34,10 +38,12 @@ type Accounts struct {
 	logger *slog.Logger
 	files  sync.Mutex // held while the files of accounts are changed
 	next   uint32     // the user id to try next; guarded by files
+
+	platform platform
 }
 
 // New returns the accounts of this machine. What cannot be deleted and does no harm is logged.
-func New(logger *slog.Logger) *Accounts { return &Accounts{logger: logger} }
+func New(logger *slog.Logger) *Accounts { return &Accounts{logger: logger, platform: setUp(logger)} }
 
 // Create makes an account with a group and a home directory of its own below parent, which only
 // it can enter. Its name begins with task_ and has at most 20 characters; its user id is not
@@ -46,8 +52,11 @@ func (a *Accounts) Create(ctx context.Context, parent string) (Account, error) {
 	return a.create(ctx, parent)
 }
 
-// SetPassword gives the account a random password.
+// SetPassword gives the account a random password, unless it has one already.
 func (a *Accounts) SetPassword(ctx context.Context, account *Account) error {
+	if !account.Password.Empty() {
+		return nil
+	}
 	password := secret.New(rand.Text())
 	if err := a.setPassword(ctx, account.Name, password); err != nil {
 		return err
@@ -59,14 +68,19 @@ func (a *Accounts) SetPassword(ctx context.Context, account *Account) error {
 // ErrNoGroup means that there is no group of the name.
 var ErrNoGroup = errors.New("there is no such group")
 
-// Join makes the account a member of groups and returns their ids. It is one until it is deleted.
-func (a *Accounts) Join(ctx context.Context, account Account, groups []string) ([]uint32, error) {
+// Join makes the account a member of groups until it is deleted, and changes what it says of the
+// account: on Windows it has another token after that, elsewhere more ids in Groups.
+func (a *Accounts) Join(ctx context.Context, account *Account, groups []string) error {
 	return a.join(ctx, account, groups)
 }
 
+// Enter takes what an account has by its session at the machine's screen, which must be its own: on Windows
+// its token, elsewhere nothing.
+func (a *Accounts) Enter(account *Account) error { return a.enter(account) }
+
 // Kill ends every process of the account, and takes away the file systems that they served. It
 // returns when none is left, or ctx's cause.
-func (a *Accounts) Kill(ctx context.Context, account Account) error { return a.kill(ctx, account.UID) }
+func (a *Accounts) Kill(ctx context.Context, account Account) error { return a.kill(ctx, account) }
 
 // Delete ends the account's processes and deletes the account, its home directory, and what it may
 // have left in the folders that all accounts share; what is mounted as its own it only takes away. An account that is gone already is no error.

@@ -129,7 +129,7 @@ func (a *Accounts) delete(ctx context.Context, account Account) error {
 		return fmt.Errorf("accounts: %s is no account of a task", account.Name)
 	}
 	a.disarm(account.Name)
-	if err := a.kill(ctx, account.UID); err != nil {
+	if err := a.kill(ctx, account); err != nil {
 		return err // its user id must not be given to another one
 	}
 	mounted := unmountOwn(account.UID) // before anything of it is removed

@@ -305,7 +305,7 @@ func TestJoin(t *testing.T) {
 	a := accounts.New(slog.New(slog.DiscardHandler))
 	account := create(t, a)
 	for _, name := range []string{"nobodys-group", "", "one,two", "-g"} {
-		if _, err := a.Join(t.Context(), account, []string{"one", name}); !errors.Is(err, accounts.ErrNoGroup) {
+		if err := a.Join(t.Context(), &account, []string{"one", name}); !errors.Is(err, accounts.ErrNoGroup) {
 			t.Errorf("joined %q: %v", name, err)
 		}
 	}
@@ -319,14 +319,15 @@ func TestJoin(t *testing.T) {
 	if got := member(); got != account.Name {
 		t.Errorf("groups %q, after what could not be joined", got)
 	}
-	ids, err := a.Join(t.Context(), account, []string{"two", "one"})
+	err := a.Join(t.Context(), &account, []string{"two", "one"})
+	ids := account.Groups
 	if err != nil || len(ids) != 2 || ids[0] != 4242 || ids[1] != 4241 {
 		t.Errorf("%v, %v", ids, err)
 	}
 	if got := member(); !strings.Contains(got, "one") || !strings.Contains(got, "two") {
 		t.Errorf("groups %q", got)
 	}
-	if _, err := a.Join(t.Context(), accounts.Account{Name: "root"}, []string{"one"}); err == nil {
+	if err := a.Join(t.Context(), &accounts.Account{Name: "root"}, []string{"one"}); err == nil {
 		t.Error("root joined a group")
 	}
 	remove(t, a, account)

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows && !darwin && !freebsd
 
 package accounts
 
@@ -12,11 +12,9 @@ func (*Accounts) create(context.Context, string) (Account, error) { return Accou
 
 func (*Accounts) setPassword(context.Context, string, secret.String) error { return ErrUnsupported }
 
-func (*Accounts) join(context.Context, Account, []string) ([]uint32, error) {
-	return nil, ErrUnsupported
-}
+func (*Accounts) join(context.Context, *Account, []string) error { return ErrUnsupported }
 
-func (*Accounts) kill(context.Context, uint32) error { return ErrUnsupported }
+func (*Accounts) kill(context.Context, Account) error { return ErrUnsupported }
 
 func (*Accounts) delete(context.Context, Account) error { return ErrUnsupported }
 

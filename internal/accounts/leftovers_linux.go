@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/workerkit/workerkit/internal/rmtree"
 )
 
 // disarm deletes what would start processes of the account again: its entries of cron and the
@@ -21,12 +17,6 @@ import (
 func (a *Accounts) disarm(name string) {
 	for _, path := range []string{"/var/spool/cron/crontabs/", "/var/spool/cron/", "/var/spool/cron/tabs/", "/var/lib/systemd/linger/"} {
 		a.remove(path + name)
-	}
-}
-
-func (a *Accounts) remove(path string) {
-	if err := rmtree.Remove(path); err != nil {
-		a.logger.Warn("something of a task's account is left", "error", err)
 	}
 }
 
@@ -41,25 +31,10 @@ func (a *Accounts) sweep(account Account) {
 	}
 }
 
-func (a *Accounts) sweepDir(dir string, account Account) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return // not every system has it
-	}
-	for _, entry := range entries {
-		info, err := entry.Info() // of a link, the link's own
-		if err != nil {
-			continue
-		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == account.UID {
-			a.remove(filepath.Join(dir, entry.Name()))
-		}
-	}
-}
-
 // kill ends processes until there is none: what one of them starts meanwhile is found next time.
 // Then it takes away the file systems that they served.
-func (*Accounts) kill(ctx context.Context, uid uint32) error {
+func (*Accounts) kill(ctx context.Context, account Account) error {
+	uid := account.UID
 	wait := time.Millisecond
 	timer := time.NewTimer(0)
 	defer timer.Stop()

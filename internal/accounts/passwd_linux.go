@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,31 +37,35 @@ func find(path, name string) (line []string, all [][]string, err error) {
 }
 
 // join finds all the groups before it joins one.
-func (a *Accounts) join(ctx context.Context, account Account, groups []string) ([]uint32, error) {
+func (a *Accounts) join(ctx context.Context, account *Account, groups []string) error {
 	if !IsTask(account.Name) || account.UID == 0 {
-		return nil, fmt.Errorf("accounts: %q is no account of a task", account.Name)
+		return fmt.Errorf("accounts: %q is no account of a task", account.Name)
 	}
 	ids := make([]uint32, 0, len(groups))
 	for _, name := range groups {
 		line, _, err := find("/etc/group", name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if name == "" || len(line) <= fieldGroupID {
-			return nil, fmt.Errorf("accounts: %w: %q", ErrNoGroup, name)
+			return fmt.Errorf("accounts: %w: %q", ErrNoGroup, name)
 		}
 		id, err := strconv.ParseUint(line[fieldGroupID], 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("accounts: the line of %s in /etc/group is not as it should be", name)
+			return fmt.Errorf("accounts: the line of %s in /etc/group is not as it should be", name)
 		}
 		ids = append(ids, uint32(id))
 	}
 	a.files.Lock()
 	defer a.files.Unlock()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return ids, tool(ctx, "", "usermod", "--append", "--groups", strings.Join(groups, ","), account.Name)
+	if err := tool(ctx, "", "usermod", "--append", "--groups", strings.Join(groups, ","), account.Name); err != nil {
+		return err
+	}
+	account.Groups = append(slices.Clone(account.Groups), ids...)
+	return nil
 }
 
 // takenUIDs are the user ids that have an account in this machine's own files.

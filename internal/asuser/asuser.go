@@ -10,6 +10,7 @@ var ErrUnsupported = errors.New("files cannot be opened with another user's righ
 
 // User is as whom to look.
 type User struct {
-	UID, GID uint32
+	UID, GID uint32 // not on Windows
 	Groups   []uint32
+	Token    uintptr // on Windows
 }

@@ -45,6 +45,8 @@ type Engine struct {
 // ErrNoEngine is wrapped by the error of Open when nothing answers.
 var ErrNoEngine = errors.New("no engine of containers answers")
 
+var errAddress = errors.New("this is no address of one")
+
 // answer is how long one address may take to answer.
 const answer = 10 * time.Second
 
@@ -52,22 +54,31 @@ const answer = 10 * time.Second
 // it is that of the variable DOCKER_HOST, or else the first of the usual sockets that answers.
 // The error of one that cannot be had wraps ErrNoEngine and lists what was tried.
 func Open(ctx context.Context, host string) (*Engine, error) {
+	engine, _, err := find(ctx, host)
+	return engine, err
+}
+
+// find is Open. hopeless says of an error that it would be the same later.
+func find(ctx context.Context, host string) (found *Engine, hopeless bool, err error) {
 	hosts := []string{host}
 	if host == "" {
 		hosts = Hosts(os.Getenv)
 	}
 	var tried []string
+	hopeless = true
 	for _, h := range hosts {
 		engine, err := open(ctx, h)
 		if err == nil {
-			return engine, nil
+			return engine, false, nil
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 		tried = append(tried, fmt.Sprintf("%s: %s", h, reason(err)))
+		hopeless = hopeless && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errAddress))
 	}
-	return nil, fmt.Errorf("docker: %w (%s). Start Docker or Podman's service, or say where it is with DOCKER_HOST", ErrNoEngine, strings.Join(tried, "; "))
+	err = fmt.Errorf("docker: %w (%s). Start Docker or Podman's service, or say where it is with DOCKER_HOST", ErrNoEngine, strings.Join(tried, "; "))
+	return nil, hopeless, err
 }
 
 // Hosts lists the addresses to try, by the environment.
@@ -95,7 +106,7 @@ func reason(err error) string {
 func open(ctx context.Context, host string) (*Engine, error) {
 	api, err := client.New(client.WithHost(host), client.WithTLSClientConfigFromEnv())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what is wrong with the address
+		return nil, fmt.Errorf("%w: %w", errAddress, err)
 	}
 	ctx, done := context.WithTimeout(ctx, answer)
 	defer done()

@@ -28,7 +28,7 @@ func start(t *testing.T, s *server, c fetch.Content) (*fetch.Download, string) {
 }
 
 // follow opens a reader, which the end of the test closes.
-func follow(t *testing.T, d *fetch.Download) io.Reader {
+func follow(t *testing.T, d *fetch.Download) io.ReadCloser {
 	t.Helper()
 	r, err := d.Open(t.Context())
 	if err != nil {
@@ -112,6 +112,7 @@ func TestFollowAMismatch(t *testing.T) {
 	if _, err := d.Open(t.Context()); !errors.Is(err, fetch.ErrMismatch) {
 		t.Error(err)
 	}
+	_ = r.Close() // Windows removes no open file
 	gone(t, path)
 }
 

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/workerkit/workerkit/internal/replace"
 )
 
 // ErrExposed means that somebody else may read (or change) the file, and that we may not or
@@ -96,5 +98,5 @@ func write(path string, data []byte, sync func(*os.File) error) (err error) {
 	if err = file.Close(); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), path)
+	return replace.Rename(file.Name(), path)
 }

@@ -68,3 +68,21 @@ func alone(t *testing.T, path string) {
 		t.Errorf("left in the folder: %v", entries)
 	}
 }
+
+// TestLongPath: Windows had a limit of 260 characters, which programs today may pass.
+func TestLongPath(t *testing.T) {
+	dir := t.TempDir()
+	for range 6 {
+		dir = filepath.Join(dir, strings.Repeat("long", 15))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "grüße.json")
+	if err := private.Write(path, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if data, note, err := private.Read(path); err != nil || note != "" || string(data) != "x" {
+		t.Errorf("%q, %q, %v", data, note, err)
+	}
+}

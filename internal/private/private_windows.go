@@ -17,6 +17,11 @@ import (
 // nothing inherited.
 const access = "D:PAI(A;;FA;;;OW)"
 
+const (
+	ownerRights = "S-1-3-4"  // OW in that form: whoever owns the file
+	system      = "S-1-5-18" // Windows itself, from which no list keeps anything
+)
+
 func open(path string) (*os.File, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -57,7 +62,7 @@ func tighten(file *os.File, _ fs.FileInfo) (string, error) {
 	if err != nil || owner == nil || !owner.Equals(me) {
 		return "", fmt.Errorf("%w: it does not belong to the user that runs this program: make that user its owner", ErrExposed)
 	}
-	if strings.HasSuffix(have.String(), access) {
+	if strings.HasSuffix(have.String(), access) || onlyFor(have, owner) {
 		return "", nil
 	}
 	want, err := windows.SecurityDescriptorFromString(access)
@@ -77,6 +82,31 @@ func tighten(file *os.File, _ fs.FileInfo) (string, error) {
 		return "", fmt.Errorf("%w: others have access and that cannot be changed: %w", ErrExposed, err)
 	}
 	return file.Name() + " gave others access; it is its owner's alone now", nil
+}
+
+// onlyFor tells whether the access list, in other words than ours, lets the owner in and nobody else.
+func onlyFor(have *windows.SECURITY_DESCRIPTOR, owner *windows.SID) bool {
+	dacl, _, err := have.DACL()
+	if err != nil || dacl == nil { // no list at all lets everybody in
+		return false
+	}
+	for i := range uint32(dacl.AceCount) {
+		var ace *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(dacl, i, &ace); err != nil {
+			return false
+		}
+		if ace.Header.AceType == windows.ACCESS_DENIED_ACE_TYPE {
+			continue
+		}
+		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
+		if ace.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE {
+			return false
+		}
+		if name := sid.String(); !sid.Equals(owner) && name != ownerRights && name != system {
+			return false
+		}
+	}
+	return true
 }
 
 // self is the SID of the user that runs this program.

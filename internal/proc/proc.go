@@ -95,8 +95,9 @@ type Limits struct {
 
 // User is an account of the system.
 type User struct {
-	UID, GID uint32
+	UID, GID uint32   // not on Windows
 	Groups   []uint32 // further ones
+	Token    uintptr  // on Windows what it is logged on with, a handle that stays its owner's
 }
 
 // Open opens a tree without processes.
@@ -125,13 +126,17 @@ type Command struct {
 	Input  *os.File // standard input; nil is an empty one
 	// Terminal says that Input is a terminal, which becomes the one that controls the command. Not on Windows.
 	Terminal bool
-	// User is as whom it runs; nil is as this process. Not on Windows.
+	// User is as whom it runs; nil is as this process.
 	User *User
 	// DieWithCaller, on Linux, has the system kill the process when the thread ends that called
 	// Start, which it does with this process at the latest: call it from a locked one.
 	DieWithCaller bool
 	// Line, on Windows, is the whole command line in place of Args.
 	Line string
+	// Window, on Windows, gives the command a console of its own, which is a window where there is a desktop.
+	Window bool
+	// Console, on Windows, is a pseudo console in place of Input and Output.
+	Console uintptr
 }
 
 // Process is a command that was started.
@@ -150,20 +155,20 @@ func (t *Tree) Start(c Command) (*Process, error) {
 		cmd.Stdin = c.Input
 	}
 	prepare(cmd, c)
-	if err := t.launch(cmd); err != nil {
+	if err := t.launch(cmd, c); err != nil {
 		return nil, err
 	}
 	t.trees.claim(t, cmd.Process.Pid)
 	return &Process{cmd: cmd, tree: t}, nil
 }
 
-func (t *Tree) launch(cmd *exec.Cmd) error {
+func (t *Tree) launch(cmd *exec.Cmd, c Command) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return ErrClosed
 	}
-	if err := t.job.start(cmd); err != nil {
+	if err := t.job.start(cmd, c); err != nil {
 		return err //nolint:wrapcheck // names the file and the reason already
 	}
 	if err := t.join(cmd.Process); err != nil {

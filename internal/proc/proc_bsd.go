@@ -82,7 +82,7 @@ func (t *Trees) grouped() bool { return false }
 // limited is false: no limit is set.
 func (job) limited() bool { return false }
 
-func (job) start(cmd *exec.Cmd) error { return cmd.Start() } //nolint:wrapcheck // names the file and the reason already
+func (job) start(cmd *exec.Cmd, _ Command) error { return cmd.Start() } //nolint:wrapcheck // names the file and the reason already
 
 // counted is what is known from the commands that have ended.
 func (job) counted(spent Usage) Usage { return spent }

@@ -173,7 +173,7 @@ func (t *Tree) openJob(l Limits) (job, error) {
 // limited tells whether there is something that can set limits; what it cannot set it logs.
 func (j job) limited() bool { return j.group != nil }
 
-func (j job) start(cmd *exec.Cmd) error {
+func (j job) start(cmd *exec.Cmd, _ Command) error {
 	start := cmd.Start
 	if cmd.SysProcAttr.Credential != nil {
 		start = func() error { return startWithout(cmd) }

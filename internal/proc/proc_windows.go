@@ -25,7 +25,14 @@ func (t *Trees) grouped() bool { return true }
 func prepare(cmd *exec.Cmd, c Command) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		CmdLine:       c.Line,
-		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW | windows.CREATE_SUSPENDED,
+		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_SUSPENDED,
+	}
+	switch {
+	case c.Console != 0: // it is the command's
+	case c.Window:
+		cmd.SysProcAttr.CreationFlags |= windows.CREATE_NEW_CONSOLE
+	default:
+		cmd.SysProcAttr.CreationFlags |= windows.CREATE_NO_WINDOW
 	}
 }
 
@@ -63,7 +70,12 @@ func (p *Process) kill() bool {
 // limited is false: no limit is set.
 func (job) limited() bool { return false }
 
-func (job) start(cmd *exec.Cmd) error { return cmd.Start() }
+func (job) start(cmd *exec.Cmd, c Command) error {
+	if c.User != nil || c.Console != 0 {
+		return startAs(cmd, c)
+	}
+	return cmd.Start() //nolint:wrapcheck // says what failed
+}
 
 // counted is what is known from the commands that have ended.
 func (job) counted(spent Usage) Usage { return spent }

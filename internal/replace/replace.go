@@ -49,5 +49,5 @@ func File(path string, data []byte) (err error) {
 	if err = file.Close(); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), path)
+	return Rename(file.Name(), path)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -83,12 +82,12 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 }
 
 // offline tells whether a call failed because this machine has no network: no way to the other
-// side, or to a server of names. Windows has error codes of its own, which are not known here.
+// side, or to a server of names.
 func offline(err error) bool {
-	if _, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, syscall.ECONNREFUSED) {
+	if _, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, refused) {
 		return true // the server of names would be on this machine, and is not there yet
 	}
-	return errors.Is(err, syscall.ENETUNREACH)
+	return errors.Is(err, unreachable)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +78,19 @@ func TestSleepUntil(t *testing.T) {
 	})
 }
 
+// TestMachineSleeps: timers stand still while a machine sleeps, and the wall clock does not. What was due
+// meanwhile is done within a minute.
+func TestMachineSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, slept := time.Now(), time.Duration(0)
+		time.AfterFunc(90*time.Second, func() { slept = 3 * time.Hour })
+		wall := func() time.Time { return time.Now().Round(0).Add(slept) }
+		if !retry.SleepUntilOn(t.Context(), start.Add(2*time.Hour), wall) || time.Since(start) != 2*time.Minute {
+			t.Errorf("it took %v of the machine's time", time.Since(start))
+		}
+	})
+}
+
 func TestAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, start := 0, time.Now()
@@ -91,8 +103,8 @@ func TestAttempts(t *testing.T) {
 
 // TestNoNetworkYet: a machine that boots calls as soon as it has a network.
 func TestNoNetworkYet(t *testing.T) {
-	unreachable := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
-	unnamed := &net.OpError{Op: "dial", Err: &net.DNSError{UnwrapErr: syscall.ECONNREFUSED, Name: "tc.example.com"}}
+	unreachable := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", retry.Unreachable)}
+	unnamed := &net.OpError{Op: "dial", Err: &net.DNSError{UnwrapErr: retry.Refused, Name: "tc.example.com"}}
 	for name, test := range map[string]struct {
 		err  error
 		soon bool
@@ -121,7 +133,7 @@ func TestNoNetworkYet(t *testing.T) {
 // TestNoNetworkAtAll: without a network for long the policy goes on as after any failure, and
 // one attempt stays one.
 func TestNoNetworkAtAll(t *testing.T) {
-	unreachable := os.NewSyscallError("connect", syscall.ENETUNREACH)
+	unreachable := os.NewSyscallError("connect", retry.Unreachable)
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		fn := func(context.Context) error { calls++; return unreachable }

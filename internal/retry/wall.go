@@ -10,9 +10,11 @@ func Wall() time.Time { return time.Now().Round(0) }
 
 // SleepUntil waits for t on the wall clock; false when ctx ended first. It looks at the clock
 // every minute: a timer alone would sleep too long after the machine itself has slept.
-func SleepUntil(ctx context.Context, t time.Time) bool {
+func SleepUntil(ctx context.Context, t time.Time) bool { return sleepUntil(ctx, t, Wall) }
+
+func sleepUntil(ctx context.Context, t time.Time, wall func() time.Time) bool {
 	for {
-		left := t.Round(0).Sub(Wall())
+		left := t.Round(0).Sub(wall())
 		if left <= 0 {
 			return ctx.Err() == nil
 		}

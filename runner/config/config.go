@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/private"
@@ -88,7 +87,9 @@ const (
 // Worker says which worker to run.
 type Worker struct {
 	Implementation Implementation
-	Path           string // the program, as exec.LookPath found it
+	Path           string // the program, as exec.LookPath found it; a service's, "" when it is not known
+	Service        string // the Windows service that is the worker; "" when a process is
+	ProtocolPipe   string // what the names of a service's pipes begin with
 	ConfigPath     string // where its config is written
 }
 
@@ -106,6 +107,8 @@ type Options struct {
 	Probe  providers.Deps         // what probes of metadata services use
 	Getenv func(string) string    // of the variables that give a provider's keys
 	Host   Host
+	// Service is the command line of a Windows service; nil where there are none.
+	Service func(name string) ([]string, error)
 	// The default places.
 	ProviderFile, StateFile, HoldFile, ControlSocket string
 }
@@ -165,7 +168,11 @@ func (l *loader) worker(b *block) Worker {
 	switch w.Implementation {
 	case GenericWorker:
 		w.ConfigPath = l.configPath(b)
-		w.Path = l.workerPath(b)
+		if b.has("service") {
+			l.workerService(b, &w)
+		} else {
+			w.Path = l.workerPath(b)
+		}
 	case Dummy, "":
 	default:
 		b.problem("implementation", "%q is no implementation: use generic-worker or dummy", name)
@@ -188,16 +195,6 @@ func (l *loader) configPath(b *block) string {
 }
 
 func (l *loader) workerPath(b *block) string {
-	if b.has("service") {
-		text := "a worker that runs as a service is not supported: give the program in worker.path"
-		if runtime.GOOS != "windows" {
-			text = "there are services on Windows only: give the program in worker.path"
-		}
-		b.text("service", optional)
-		b.text("path", optional)
-		b.problem("service", "%s", text)
-		return ""
-	}
 	path := b.text("path", required)
 	if path == "" {
 		return ""

@@ -56,7 +56,12 @@ func (l *loader) explain(top *block, c Config) {
 	worker := top.object("worker", false)
 	l.note(worker.origin("implementation"), string(c.Worker.Implementation), "worker", "implementation")
 	if c.Worker.Implementation == GenericWorker {
-		l.note(worker.origin("path"), c.Worker.Path, "worker", "path")
+		if c.Worker.Service != "" {
+			l.note(worker.origin("service"), c.Worker.Service, "worker", "service")
+			l.note(worker.origin("protocolPipe"), c.Worker.ProtocolPipe, "worker", "protocolPipe")
+		} else {
+			l.note(worker.origin("path"), c.Worker.Path, "worker", "path")
+		}
 		l.note(worker.origin("configPath"), c.Worker.ConfigPath, "worker", "configPath")
 	}
 	l.note(top.origin("getSecrets"), c.GetSecrets, "getSecrets")

@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/workerkit/workerkit/internal/private"
+	"github.com/workerkit/workerkit/internal/replace"
 	"github.com/workerkit/workerkit/runner/config"
 )
 
@@ -95,13 +96,13 @@ func put(path string, data []byte, mode fs.FileMode, exact *fs.FileMode, who ids
 	if alone && !modesCount {
 		return private.Write(path, data)
 	}
-	return replace(path, data, mode, alone || exact != nil, who)
+	return swap(path, data, mode, alone || exact != nil, who)
 }
 
-// replace makes a new file take the place of the one at path; a link there is replaced, not
+// swap makes a new file take the place of the one at path; a link there is replaced, not
 // followed. Until then the new one has a name that nobody can guess and take. With exact its
 // mode does not depend on the umask, and nobody else opens it before it has the right owner.
-func replace(path string, data []byte, mode fs.FileMode, exact bool, who ids) (err error) {
+func swap(path string, data []byte, mode fs.FileMode, exact bool, who ids) (err error) {
 	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
 	first := mode
 	if exact {
@@ -134,5 +135,5 @@ func replace(path string, data []byte, mode fs.FileMode, exact bool, who ids) (e
 	if err = file.Close(); err != nil {
 		return err
 	}
-	return os.Rename(temp, path)
+	return replace.Rename(temp, path)
 }

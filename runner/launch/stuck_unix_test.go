@@ -25,7 +25,7 @@ func TestAWorkerThatCannotBeKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &Worker{conn: protocol.New(io.Discard, protocol.All()), cmd: cmd, stdin: stdin, done: make(chan struct{})}
+		w := &Worker{conn: protocol.New(io.Discard, protocol.All()), body: process{cmd}, stdin: stdin, done: make(chan struct{})}
 		begin := time.Now()
 		w.Stop(time.Minute)
 		if took := time.Since(begin); took != time.Minute+killTime {

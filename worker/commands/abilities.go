@@ -2,15 +2,23 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 
+	"github.com/workerkit/workerkit/internal/asuser"
 	"github.com/workerkit/workerkit/worker/engines"
+	"github.com/workerkit/workerkit/worker/task"
 )
 
 // Mount implements engines.Mounter.
 func (b *Builder) Mount(ctx context.Context, m engines.Mount) error {
-	if err := b.mounts.Mount(ctx, m); err != nil {
+	err := b.mounts.Mount(ctx, m)
+	if errors.Is(err, asuser.ErrUnsupported) {
+		return task.Malformed("mounts do not exist on this worker, whose system (%s) has no way to make them as the task's user", runtime.GOOS)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", b.config.Engine, err)
 	}
 	return nil
@@ -42,12 +50,11 @@ func (b *Builder) Join(ctx context.Context, groups []string) error {
 	if b.config.User == nil {
 		return member(groups)
 	}
-	ids, err := b.config.Join(ctx, groups)
+	user, err := b.config.Join(ctx, groups)
 	if err != nil {
 		return err
 	}
-	b.config.User.Groups = append(b.config.User.Groups, ids...) // which the mounts see as well
-	b.mounts.Shared()                                           // as with the group docker
+	b.Use(user) // others may write to the mounts then, as with the group docker
 	return nil
 }
 

@@ -80,7 +80,7 @@ func TestProxyLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.serve(guest{user: &proc.User{UID: uint32(os.Geteuid())}, tree: tree})
+	p.serve(guest{user: &proc.User{UID: uint32(os.Geteuid())}, tree: own{tree}})
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		if reply, err := http.Get(p.url()); err == nil { //nolint:noctx // a test
@@ -112,7 +112,7 @@ func TestStrangersAreTold(t *testing.T) {
 	if _, err := os.Stat("/proc/net/tcp"); err != nil {
 		t.Skip("who makes a connection cannot be known on this system")
 	}
-	p.serve(guest{tree: tree}) // of which this process is not
+	p.serve(guest{tree: own{tree}}) // of which this process is not
 	for range 2 {
 		reply, err := http.Get(p.url()) //nolint:noctx // a test
 		if err != nil {

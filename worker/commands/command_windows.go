@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,37 +35,33 @@ func decodeCommands(run *task.Run) ([]command, error) {
 // String is the text itself.
 func (c command) String() string { return string(c) }
 
-// process writes the command's batch file and one around it, which restores the environment
-// and directory that the command before left, and saves those that this one leaves.
+// process writes the command's batch file and the one around it, with the rights of the task: an earlier
+// command may have put links there.
 func (s *sandbox) process(i int, c command) (proc.Command, error) {
-	script := filepath.Join(s.run.Dir, fmt.Sprintf("command_%06d.bat", i))
-	wrapper := filepath.Join(s.run.Dir, fmt.Sprintf("command_%06d_wrapper.bat", i))
-	env, dir := filepath.Join(s.run.Dir, "env.txt"), filepath.Join(s.run.Dir, "dir.txt")
-	var w strings.Builder
-	w.WriteString("@echo off\r\n")
-	if i == 0 {
-		fmt.Fprintf(&w, "cd /d \"%s\"\r\n", s.run.Dir)
-	} else {
-		fmt.Fprintf(&w, "for /f \"usebackq delims=\" %%%%i in (\"%s\") do set %%%%i\r\n", env)
-		fmt.Fprintf(&w, "for /f \"usebackq delims=\" %%%%i in (\"%s\") do cd /d \"%%%%i\"\r\n", dir)
-	}
-	fmt.Fprintf(&w, "call \"%s\" 2>&1\r\n@echo off\r\nset tcexitcode=%%errorlevel%%\r\n", script)
-	if i < len(s.commands)-1 {
-		fmt.Fprintf(&w, "set > \"%s\"\r\ncd > \"%s\"\r\n", env, dir)
-	}
-	w.WriteString("exit /b %tcexitcode%\r\n")
-	text := "@echo on\r\n" + strings.ReplaceAll(strings.ReplaceAll(string(c), "\r\n", "\n"), "\n", "\r\n")
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+	b := batchOf(i, len(s.commands))
+	err := s.config.as(func() error {
+		const ownerOnly = 0o600
+		err := os.WriteFile(filepath.Join(s.run.Dir, b.script), []byte(b.text(string(c))), ownerOnly)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.run.Dir, b.wrapper), []byte(b.around(s.run.Dir)), ownerOnly)
+		}
+		return err //nolint:wrapcheck // names the file
+	})
+	if err != nil {
 		return proc.Command{}, err
 	}
-	if err := os.WriteFile(wrapper, []byte(w.String()), 0o600); err != nil {
-		return proc.Command{}, err
+	return proc.Command{
+		Path: shellPath(), Line: b.run(s.run.Dir), Dir: s.run.Dir, Env: s.env, User: s.config.User,
+		Window: s.config.Window && !s.run.Feature("hideCmdWindow", false),
+	}, nil
+}
+
+// shellPath is the system's own shell, whatever a task's PATH is.
+func shellPath() string {
+	if path := os.Getenv("ComSpec"); path != "" {
+		return path
 	}
-	shell := os.Getenv("ComSpec")
-	if shell == "" {
-		shell = `C:\Windows\System32\cmd.exe`
-	}
-	return proc.Command{Path: shell, Line: `cmd.exe /D /C "` + wrapper + `"`, Dir: s.run.Dir, Env: s.env, User: s.config.User}, nil
+	return `C:\Windows\System32\cmd.exe`
 }
 
 // Variable is what names a variable: names do not differ by case.

@@ -25,6 +25,8 @@ import (
 type Config struct {
 	Engine string // its name, for errors
 	Trees  *proc.Trees
+	// Open opens what is in the place of a tree of Trees for commands that run as User; it may be nil.
+	Open func(proc.Options) (Tree, error)
 	// User is as whom the processes run, and with whose rights their files are opened; nil is as this
 	// process.
 	User *proc.User
@@ -35,9 +37,11 @@ type Config struct {
 	// ProxyPort is where a run's proxy listens in slot 0; that of the next slot is 4 higher. 0 is any
 	// free port.
 	ProxyPort uint16
-	// Join makes the user a member of groups, and returns their ids. It may be nil where the processes
-	// run as this one.
-	Join func(ctx context.Context, groups []string) ([]uint32, error)
+	// Window, on Windows, shows the commands' consoles on the desktop, unless the payload does not want that.
+	Window bool
+	// Join makes the user a member of groups, and returns it as it is then. It may be nil where the
+	// processes run as this one.
+	Join func(ctx context.Context, groups []string) (proc.User, error)
 	// End is called once when the commands and what they started have ended: it ends what else runs as
 	// the user. It may be nil.
 	End func(ctx context.Context) error
@@ -119,6 +123,12 @@ func (b *Builder) Become() {
 	b.config.User = nil
 }
 
+// Use has the commands run as the user as it is now, with the rights that it has got.
+func (b *Builder) Use(u proc.User) {
+	*b.config.User = u // which the mounts see as well
+	b.mounts.Shared()
+}
+
 // Discard implements engines.Builder.
 func (b *Builder) Discard(ctx context.Context) error {
 	closeProxies(b.proxies)
@@ -127,7 +137,7 @@ func (b *Builder) Discard(ctx context.Context) error {
 
 // Start implements engines.Builder.
 func (b *Builder) Start(ctx context.Context) (engines.Sandbox, error) {
-	tree, err := b.config.Trees.Open(proc.Options{Dir: b.run.Dir, Mark: "TASK_WORKDIR=" + b.run.Dir, Limits: b.config.Limits})
+	tree, err := b.config.open(proc.Options{Dir: b.run.Dir, Mark: "TASK_WORKDIR=" + b.run.Dir, Limits: b.config.Limits})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", b.config.Engine, err), b.Discard(ctx))
 	}

@@ -14,31 +14,21 @@ import (
 // its engines.Result.
 type Files struct {
 	Dir string // absolute
-	// As calls fn with the rights that the task has to files, and no more; nil calls it as this
-	// process.
-	As func(fn func() error) error
+	// eyes have the rights that the task has to files, and no more; nil are those of this process.
+	eyes eyes
 }
 
-// as calls fn with the rights that the task has.
-func (f Files) as(fn func() error) error {
-	if f.As == nil {
-		return fn()
+// look is how to look at files.
+func (f Files) look() eyes {
+	if f.eyes != nil {
+		return f.eyes
 	}
-	return f.As(fn)
+	return lent{Config{}.as}
 }
 
 // OpenFile is that of engines.Result.
-func (f Files) OpenFile(_ context.Context, path string) (engines.File, error) {
-	return f.open(f.absolute(path))
-}
-
-// open opens a file that the task may read.
-func (f Files) open(path string) (file engines.File, err error) {
-	err = f.as(func() (err error) {
-		file, err = open(path)
-		return err
-	})
-	return file, err
+func (f Files) OpenFile(ctx context.Context, path string) (engines.File, error) {
+	return f.look().open(ctx, f.absolute(path))
 }
 
 func (f Files) absolute(path string) string {
@@ -78,15 +68,7 @@ func open(path string) (engines.File, error) {
 // WalkDir is that of engines.Result. All files are found before the first is visited: the rights of
 // the task are for looking, not for whatever visit does.
 func (f Files) WalkDir(ctx context.Context, path string, visit func(rel string, open func() (engines.File, error)) error) error {
-	var root string
-	var found []string
-	err := f.as(func() (err error) {
-		root, err = filepath.EvalSymlinks(f.absolute(path)) // the walk would not follow the root itself
-		if err == nil {
-			found, err = list(ctx, root)
-		}
-		return err
-	})
+	root, found, err := f.look().list(ctx, f.absolute(path))
 	if err != nil {
 		return err
 	}
@@ -94,7 +76,7 @@ func (f Files) WalkDir(ctx context.Context, path string, visit func(rel string, 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		err := visit(filepath.ToSlash(rel), func() (engines.File, error) { return f.open(filepath.Join(root, rel)) })
+		err := visit(filepath.ToSlash(rel), func() (engines.File, error) { return f.look().open(ctx, filepath.Join(root, rel)) })
 		if err != nil {
 			return err
 		}

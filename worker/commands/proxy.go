@@ -39,7 +39,7 @@ func (p *proxy) url() string { return "http://" + p.listener.Addr().String() }
 // guest is who is served.
 type guest struct {
 	user *proc.User // nil is this process's own, of which only the tree is served
-	tree *proc.Tree
+	tree Tree
 }
 
 // admits tells whether whoever has made a connection is a guest.

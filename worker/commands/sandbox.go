@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 type sandbox struct {
 	config   Config
 	run      *task.Run
-	tree     *proc.Tree
+	tree     Tree
 	env      []string
 	commands []command
 	outputs  []*output // of commands that were started
@@ -129,7 +128,7 @@ func (s *sandbox) one(i int, c command) (engines.Status, error) {
 }
 
 // start starts a command and has its output copied.
-func (s *sandbox) start(i int, c command) (*proc.Process, *output, error) {
+func (s *sandbox) start(i int, c command) (Process, *output, error) {
 	spec, err := s.process(i, c)
 	if err != nil {
 		return nil, nil, err
@@ -151,7 +150,7 @@ func (s *sandbox) start(i int, c command) (*proc.Process, *output, error) {
 
 // ended writes the footer of a command and says how it ended; state is nil for a command that
 // was not started because of an abort.
-func (s *sandbox) ended(wall time.Duration, state *os.ProcessState) engines.Status {
+func (s *sandbox) ended(wall time.Duration, state State) engines.Status {
 	select {
 	case <-s.aborted:
 		s.run.Log.Info("Command ABORTED after %s: process aborted\n", wall)
@@ -188,7 +187,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{engine: s.config.Engine, free: s.free, Files: Files{Dir: s.run.Dir, As: s.config.as}, status: s.status}, nil
+	return &result{engine: s.config.Engine, free: s.free, Files: Files{Dir: s.run.Dir, eyes: s.config.eyes()}, status: s.status}, nil
 }
 
 // Kill implements engines.Sandbox.

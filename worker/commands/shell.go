@@ -61,7 +61,8 @@ func (s *sandbox) Shell(_ context.Context, command []string, terminal bool) (eng
 type shell struct {
 	in, out  *os.File
 	terminal bool
-	process  *proc.Process
+	process  Process
+	console  console
 
 	done chan struct{} // closed when the rest is final
 	code int
@@ -70,6 +71,7 @@ type shell struct {
 
 // follow waits for the command.
 func (s *shell) follow() {
+	defer s.console.hangUp() // when it is known that the command has ended: it may wait for whoever reads
 	defer close(s.done)
 	state, err := s.process.Wait()
 	if s.err = err; err == nil {
@@ -115,4 +117,17 @@ func (s *shell) Close() error {
 	}
 	<-s.done
 	return nil
+}
+
+// pipes makes standard input and output.
+func pipes() (in, out, theirIn, theirOut *os.File, err error) {
+	theirIn, in, err = os.Pipe()
+	if err != nil {
+		return nil, nil, nil, nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	out, theirOut, err = os.Pipe()
+	if err != nil {
+		return nil, nil, nil, nil, errors.Join(fmt.Errorf("make a pipe: %w", err), in.Close(), theirIn.Close())
+	}
+	return in, out, theirIn, theirOut, nil
 }

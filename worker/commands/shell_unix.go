@@ -75,18 +75,10 @@ func (s *sandbox) terminal() (ours, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// pipes makes standard input and output.
-func pipes() (in, out, theirIn, theirOut *os.File, err error) {
-	theirIn, in, err = os.Pipe()
-	if err != nil {
-		return nil, nil, nil, nil, fmt.Errorf("make a pipe: %w", err)
-	}
-	out, theirOut, err = os.Pipe()
-	if err != nil {
-		return nil, nil, nil, nil, errors.Join(fmt.Errorf("make a pipe: %w", err), in.Close(), theirIn.Close())
-	}
-	return in, out, theirIn, theirOut, nil
-}
+// console is nothing: a terminal is a file, and ends with those who have it.
+type console struct{}
+
+func (console) hangUp() {}
 
 // Resize implements engines.Shell.
 func (s *shell) Resize(columns, rows uint16) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/worker/config"
 )
@@ -28,7 +29,7 @@ func minimal() map[string]any {
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "worker.config")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := private.Write(path, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -34,6 +34,8 @@ const Name = "docker-worker payloads (those with an image)"
 type Config struct {
 	Policy config.D2G    // what tasks may have
 	Scopes task.Expander // of roles
+	// NoMounts says that the configuration has switched off what caches and volumes are made of.
+	NoMounts bool
 }
 
 // Translator makes payloads of this worker of those of docker-worker. It is safe for concurrent use.

@@ -15,6 +15,9 @@ func (t *Translator) Permit(ctx context.Context, run *task.Run) error {
 	if err != nil {
 		return task.Malformed("payload: %w", err)
 	}
+	if t.config.NoMounts && len(d.mounts()) > 0 {
+		return task.Malformed("payload.cache and artifacts of the type volume need mounts, which are disabled (enableMounts) on workers of the pool %s: leave them out, or have the task run by another pool", run.Definition.TaskQueueID)
+	}
 	scopes := &expansion{Expander: t.config.Scopes}
 	for _, a := range asks() {
 		if !*a.wanted(&d) {

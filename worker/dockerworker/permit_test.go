@@ -131,3 +131,20 @@ func TestPolicyIsSaid(t *testing.T) {
 		t.Errorf("without scopes: %v", err)
 	}
 }
+
+// TestNoMounts: caches and volumes of a pool without mounts are refused in words of this payload.
+func TestNoMounts(t *testing.T) {
+	translator := dockerworker.New(dockerworker.Config{Scopes: &roles{}, NoMounts: true})
+	for payload, fit := range map[string]bool{
+		`{"image": "i", "maxRunTime": 1, "cache": {"one": "/one"}}`:                                               false,
+		`{"image": "i", "maxRunTime": 1, "artifacts": {"public/a": {"type": "volume", "path": "/v"}}}`:            false,
+		`{"image": "i", "maxRunTime": 1, "artifacts": {"public/a": {"type": "directory", "path": "/directory"}}}`: true,
+	} {
+		run := plugintest.NewRun(t, "{}")
+		run.Definition.Payload = json.RawMessage(payload)
+		err := translator.Permit(t.Context(), run.Run)
+		if fit && err != nil || !fit && (task.Resolve(err) != task.MalformedPayload || !strings.Contains(err.Error(), "enableMounts")) {
+			t.Errorf("%s: %v", payload, err)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/workerkit/workerkit/internal/secret"
 )
 
 // Mounter is a Builder that can put a directory or file of the worker at a place in the sandbox.
@@ -38,6 +40,18 @@ type Grouper interface {
 // task's. It returns the path of a file {"name", "password"} of the task's user, "" where there is none.
 type Promoter interface {
 	Promote(ctx context.Context) (credentials string, err error)
+}
+
+// Elevator is a Builder that can have the commands run with all the rights that the task's user has as an
+// administrator, which they do not have otherwise. Where it has none, that is a *task.Error of the kind
+// MalformedPayload.
+type Elevator interface {
+	Elevate(ctx context.Context) error
+}
+
+// RemoteDesktop is a Builder whose user somebody can log in as from elsewhere, once it was asked for.
+type RemoteDesktop interface {
+	RemoteDesktop(ctx context.Context) (name string, password secret.String, err error)
 }
 
 // Prober is a Builder that can tell whether the commands could read a file of the worker.

@@ -48,7 +48,7 @@
 // returns. Before each command there is "Executing command N: …", after it the lines of its footer.
 //
 // Abilities. What only some engines have is an interface of one method beside Builder, Sandbox or
-// Result, found by type assertion: Mounter, Proxier, Servicer, Grouper, Promoter, Prober, Imager; Sheller, Meter. A plugin that does
+// Result, found by type assertion: Mounter, Proxier, Servicer, Grouper, Promoter, Elevator, RemoteDesktop, Prober, Imager; Sheller, Meter. A plugin that does
 // not find the one it needs returns ErrNotSupported. An engine with the ability may
 // return it for a form that it lacks (a file where it can only mount directories).
 package engines

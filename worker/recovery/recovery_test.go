@@ -101,14 +101,23 @@ func (w *world) claim(t *testing.T, id, log string) journal.Entry {
 	if log == "" {
 		return e
 	}
-	l, err := tasklog.New(e.Own, time.Now)
+	// Of a worker that was killed, nothing has the spool open any more: so a copy of it.
+	l, err := tasklog.New(t.TempDir(), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(l, log); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Close(); err != nil {
+	stored, err := l.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spool, err := os.ReadFile(stored.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(e.Own, filepath.Base(stored.Path)), spool, 0o600), l.Remove()); err != nil {
 		t.Fatal(err)
 	}
 	return e

@@ -4,9 +4,13 @@
 package dockertest
 
 import (
+	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,16 +18,21 @@ import (
 )
 
 // script prepares the rest of the namespaces and runs the test. It stays the first process there,
-// which takes the orphans that engines leave. /run and /var/lib/cni are where they keep notes.
+// which takes the orphans that engines leave. /run and /var/lib/cni are where they keep notes. Names are
+// not found at once: nobody could answer.
 const script = `mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up || exit 1
+echo nameserver 127.0.0.1 > /etc/resolv.conf
 for dir in /var/lib/cni /var/lib/containers; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 tmpfs $dir; done
 "$@"
 exit $?`
 
+// only is the variable with the label of the one engine that a test in namespaces is for.
+const only = "DOCKERTEST_ENGINE"
+
 // Inside tells whether this is the test in namespaces of its own, where engines can run. The first
-// time it is called it is not: it runs the test again in there, with copies of files in the folder
-// isolated.Bin, reports how that went, and the caller returns. It skips where such namespaces cannot be
-// had.
+// time it is called it is not: it runs the test again in there, once for each kind of engine and all at
+// the same time, with copies of files in the folder isolated.Bin, reports how that went, and the caller
+// returns. Other tests may run beside it. It skips where such namespaces cannot be had.
 func Inside(t *testing.T, files ...string) bool {
 	t.Helper()
 	if isolated.Entered() {
@@ -32,6 +41,7 @@ func Inside(t *testing.T, files ...string) bool {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		t.Skip("engines of containers are started by root on Linux only")
 	}
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -40,17 +50,43 @@ func Inside(t *testing.T, files ...string) bool {
 	if end, ok := t.Deadline(); ok { // so that it says where it hangs before this test is ended
 		left = max(time.Until(end)-5*time.Second, time.Second)
 	}
-	args := []string{"-c", script, "sh", filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=^" + t.Name() + "$", "-test.v=true", "-test.timeout=" + left.String()}
-	cmd, err := isolated.Command("/bin/sh", append([]string{self}, files...), args...)
-	if err != nil {
-		t.Skip(err)
+	wanted := "^" + t.Name() + "$"
+	if _, cases, ok := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); ok {
+		wanted += "/" + cases
 	}
-	alone(cmd)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("in namespaces of its own: %v\n%s", err, out)
-	} else {
-		t.Logf("in namespaces of its own:\n%s", out)
+	args := []string{filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=" + wanted, "-test.v=true", "-test.timeout=" + left.String()}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, k := range kinds() {
+		cmd, err := Command(append([]string{self}, files...), args...)
+		if err != nil {
+			t.Skip(err)
+		}
+		cmd.Env = append(cmd.Env, only+"="+k.label)
+		all.Go(func() { again(t, k.label, cmd) })
 	}
 	return false
+}
+
+// Command makes a command that runs a program, which is the first of the arguments, in namespaces of its
+// own where engines can run, with copies of files in the folder isolated.Bin. It is an error where such
+// namespaces cannot be had.
+func Command(files []string, args ...string) (*exec.Cmd, error) {
+	cmd, err := isolated.Command("/bin/sh", files, append([]string{"-c", script, "sh"}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	alone(cmd)
+	return cmd, nil
+}
+
+// again runs the test with one kind of engine.
+func again(t *testing.T, label string, cmd *exec.Cmd) {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("with %s in namespaces of its own: %v\n%s", label, err, out)
+	} else {
+		t.Logf("with %s in namespaces of its own:\n%s", label, out)
+	}
 }

@@ -80,16 +80,3 @@ func (s *Set) settle(ctx context.Context, source string, stored owner) error {
 func (s *Set) seen(stored owner) (user, group bind.Pair) {
 	return bind.Pair{Stored: stored.uid, Seen: s.User.UID}, bind.Pair{Stored: stored.gid, Seen: s.User.GID}
 }
-
-// closed is an error where tasks could put a cache away.
-func closed(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("the folder of caches: %w", err)
-	}
-	const others = 0o022
-	if mode := info.Mode(); mode.Perm()&others != 0 || ownerOf(info).uid != uint32(os.Geteuid()) { //nolint:gosec // not negative here
-		return fmt.Errorf("cachesDir: others may change %s (mode %#o), and so could a task put another's cache away: it must be the worker's own, with mode 700", dir, mode.Perm())
-	}
-	return nil
-}

@@ -144,6 +144,10 @@ func (s *Set) lend(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 
 // back ends a lend.
 func (s *Set) back(ctx context.Context, source string, p *place, folder bool) error {
+	if p.dir.moved() {
+		s.Logger.Warn("a task has put something else where a cache was mounted: the cache is empty now", "cache", source)
+		return errors.Join(rmtree.Remove(source), keep(source, folder), p.leave(s))
+	}
 	if err := s.takeBack(ctx, source, p.path(), folder); err != nil {
 		return errors.Join(err, rmtree.Remove(source), p.leave(s)) // a part of it is of no use
 	}

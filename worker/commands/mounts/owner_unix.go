@@ -5,6 +5,7 @@ package mounts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -94,6 +95,19 @@ func list(dir *os.Root) ([]string, error) {
 	}
 	names, err := file.Readdirnames(-1)
 	return names, errors.Join(err, file.Close())
+}
+
+// closed is an error where tasks could put a cache away.
+func closed(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("the folder of caches: %w", err)
+	}
+	const others = 0o022
+	if mode := info.Mode(); mode.Perm()&others != 0 || ownerOf(info).uid != uint32(os.Geteuid()) { //nolint:gosec // not negative here
+		return fmt.Errorf("cachesDir: others may change %s (mode %#o), and so could a task put another's cache away: it must be the worker's own, with mode 700", dir, mode.Perm())
+	}
+	return nil
 }
 
 // ownedLike gives a copy the owner of the original, where this process may.

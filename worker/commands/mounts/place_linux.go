@@ -16,6 +16,9 @@ type directory struct{ *os.File }
 // path leads to the directory whatever has become of its name.
 func (d *directory) path() string { return fmt.Sprintf("/proc/self/fd/%d", d.Fd()) }
 
+// moved is false: whatever has become of its name, it is the directory.
+func (*directory) moved() bool { return false }
+
 // file is for what needs the directory itself.
 func (d *directory) file() *os.File { return d.File }
 

@@ -9,9 +9,28 @@ import (
 	"path/filepath"
 )
 
-// directory is known by its path, in which there is no symbolic link. The task is the worker's own user
-// here: it may put something else there, which is no more than it may do anywhere.
-type directory struct{ name string }
+// directory is known by its path, and by what was there when it was found: the task may put something else
+// there.
+type directory struct {
+	name string
+	info fs.FileInfo
+}
+
+// moved tells whether something else is there now. It says so for good when no process of the task is left.
+func (d *directory) moved() bool {
+	info, err := inspect(d.name)
+	return err != nil || !os.SameFile(d.info, info)
+}
+
+// inspect looks at a directory itself that is open: elsewhere its path might be looked at again later.
+func inspect(path string) (fs.FileInfo, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := dir.Stat()
+	return info, errors.Join(err, dir.Close())
+}
 
 func (d *directory) path() string { return d.name }
 
@@ -41,6 +60,8 @@ func openDir(path string) (dir *directory, made []string, err error) {
 	if err != nil {
 		return nil, made, err
 	}
-	path, err = filepath.EvalSymlinks(path)
-	return &directory{path}, made, err
+	if path, err = filepath.EvalSymlinks(path); err == nil {
+		info, err = inspect(path)
+	}
+	return &directory{path, info}, made, err
 }

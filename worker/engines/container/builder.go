@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -32,6 +33,7 @@ type builder struct {
 	mounts  []mounted
 	proxies []*proxy
 	id      string // of the container; "" before there is one
+	pulse   *pulse // since it was started
 
 	freed sync.Once
 }
@@ -67,31 +69,62 @@ func (b *builder) Image() (id, artifact string) {
 // Discard implements engines.Builder.
 func (b *builder) Discard(ctx context.Context) error { return b.free(ctx) }
 
-// free frees everything, once.
+// removeTime bounds the removal of what a run had, which may be much.
+const removeTime = 2 * time.Minute
+
+// free frees everything, once. Nothing of the run goes on then: what it has in the engine of containers
+// is removed beside what comes next, which the worker's end waits for.
 func (b *builder) free(ctx context.Context) (err error) {
 	b.freed.Do(func() {
 		for _, p := range b.proxies {
 			p.close()
-		}
-		if b.id != "" {
-			err = b.engine.remove(ctx, leftover{b.id, b.engine.removeContainer})
-		}
-		if b.net != nil {
-			err = errors.Join(err, b.engine.remove(ctx, leftover{b.net.id, b.engine.removeNetwork}))
 		}
 		for _, m := range b.mounts {
 			if m.Given {
 				err = errors.Join(err, os.RemoveAll(m.Source))
 			}
 		}
-		if b.image.Release != nil {
-			b.image.Release()
-		}
 		if err != nil {
-			err = fmt.Errorf("container: remove what the task had: %w", explain(err))
+			err = fmt.Errorf("container: remove what the task had: %w", err)
 		}
+		if b.id == "" {
+			b.giveBack()
+			return
+		}
+		b.engine.cleaning.Go(func() {
+			ctx, done := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+			defer done()
+			if b.pulse != nil {
+				b.pulse.stop(ctx)
+			}
+			b.removeContainer(ctx)
+			b.giveBack()
+		})
 	})
 	return err
+}
+
+// removeContainer removes the container. While it is there nobody else gets its network.
+func (b *builder) removeContainer(ctx context.Context) {
+	err := b.engine.remove(ctx, leftover{b.id, b.engine.removeContainer})
+	if err == nil {
+		return
+	}
+	b.run.Logger.Warn("container: the task's container is still there", "error", explain(err))
+	if b.net != nil {
+		b.engine.later(leftover{b.net.id, b.engine.removeNetwork})
+		b.net = nil
+	}
+}
+
+// giveBack gives back what others may have next.
+func (b *builder) giveBack() {
+	if b.net != nil {
+		b.engine.giveNetwork(b.net)
+	}
+	if b.image.Release != nil {
+		b.image.Release()
+	}
 }
 
 // Start implements engines.Builder.
@@ -101,13 +134,13 @@ func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, errors.Join(explain(err), b.free(context.WithoutCancel(ctx)))
+		return nil, errors.Join(explain(err), b.free(ctx))
 	}
 	return s, nil
 }
 
 // start makes the container, listens to it, and starts it. Its output is attached to before it can
-// print anything, and its end waited for before it can end.
+// print anything.
 func (b *builder) start(ctx context.Context) (*sandbox, error) {
 	options, err := b.options()
 	if err != nil {
@@ -132,7 +165,8 @@ func (b *builder) start(ctx context.Context) (*sandbox, error) {
 	b.run.Log.Info("Executing command 0: %s", quoted(b.line))
 	_, err = b.engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
 	if err == nil && attachErr == nil {
-		go s.follow() //nolint:contextcheck // ctx bounds the start alone
+		b.pulse = b.engine.newPulse(b.id) //nolint:contextcheck // ctx bounds the start alone
+		go s.follow()                     //nolint:contextcheck // see above
 		return s, nil
 	}
 	s.hangUp()

@@ -68,6 +68,13 @@ func open(t *testing.T, e dockertest.Engine, strict bool, change func(*Config)) 
 	}
 	t.Cleanup(func() {
 		ctx := context.Background()
+		engine.cleaning.Wait()
+		if left := engine.left; len(left) > 0 && strict {
+			t.Errorf("not removed: %+v", left)
+		}
+		if err := engine.Close(ctx); err != nil {
+			t.Error(err)
+		}
 		if left := things(t, e); left != "" && strict {
 			t.Errorf("left in the engine: %s", left)
 		}
@@ -75,9 +82,6 @@ func open(t *testing.T, e dockertest.Engine, strict bool, change func(*Config)) 
 			t.Errorf("%d images were held and %d released", held, released)
 		}
 		if err := engine.clear(ctx); err != nil {
-			t.Error(err)
-		}
-		if err := engine.Close(ctx); err != nil {
 			t.Error(err)
 		}
 		if err := e.Close(); err != nil {

@@ -1,8 +1,9 @@
 // Package container runs a task's command in a container, by the Docker Engine API of Docker or
 // Podman. No program is run for it and no text of one is read.
 //
-// Each run has a container and a network of its own, with labels that name the worker: what a
-// worker left that was killed is removed when one of the same identity opens the engine. Files leave
+// Each run has a container of its own, and a network that no other run has at the same time. They have
+// labels that name the worker: what a worker left that was killed is removed when one of the same
+// identity opens the engine. A container that has ended is removed beside what comes next. Files leave
 // the container as a stream; those in a mount are opened where they are, on this machine. A path is
 // followed as in the container: no link in it leads to a file of the machine.
 //
@@ -62,8 +63,11 @@ type Engine struct {
 	api    *client.Client
 	mtu    string // of the engine's usual network, since Open; "" is not known
 
+	cleaning sync.WaitGroup // removals of what runs had
+
 	mu   sync.Mutex
 	left []leftover
+	idle []*network // that no run has
 }
 
 // New makes the engine. Open is to be called before the first run.
@@ -89,8 +93,12 @@ func (e *Engine) Open(ctx context.Context) error {
 	return nil
 }
 
-// Close implements engines.Keeper.
+// Close implements engines.Keeper: it leaves nothing in the engine of containers.
 func (e *Engine) Close(ctx context.Context) error {
+	e.cleaning.Wait() // each has its time
+	for n := e.idleNetwork(); n != nil; n = e.idleNetwork() {
+		e.later(leftover{n.id, e.removeNetwork})
+	}
 	e.removeLeft(ctx)
 	if e.config.Metadata == nil {
 		return nil
@@ -133,11 +141,16 @@ type leftover struct {
 func (e *Engine) remove(ctx context.Context, what leftover) error {
 	err := what.remove(ctx, what.id)
 	if err != nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.left = append(e.left, what)
+		e.later(what)
 	}
 	return err
+}
+
+// later leaves something to the next removeLeft.
+func (e *Engine) later(what leftover) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left = append(e.left, what)
 }
 
 // removeLeft tries again to remove what was left, in its order: a container before its network.
@@ -153,7 +166,7 @@ func (e *Engine) removeLeft(ctx context.Context) {
 	}
 }
 
-// NewBuilder implements engines.Engine. The network is made while the image is fetched.
+// NewBuilder implements engines.Engine. The network is found while the image is fetched.
 func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder, error) {
 	spec, err := decode(run)
 	if err != nil {
@@ -168,7 +181,7 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 	b := &builder{engine: e, run: run, spec: spec, name: name(run), env: map[string]string{}}
 	var making sync.WaitGroup
 	var networkErr error
-	making.Go(func() { b.net, networkErr = e.newNetwork(ctx, b.name) })
+	making.Go(func() { b.net, networkErr = e.takeNetwork(ctx) })
 	b.image, err = e.config.Images.Ensure(ctx, spec.Image.ref(), run)
 	making.Wait()
 	if err == nil {
@@ -181,7 +194,7 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, errors.Join(explain(err), b.free(context.WithoutCancel(ctx)))
+		return nil, errors.Join(explain(err), b.free(ctx))
 	}
 	return b, nil
 }
@@ -220,7 +233,7 @@ func foreign(found client.ImageInspectResult) error {
 	return nil
 }
 
-// name is that of a run's container and network: no two runs have the same.
+// name is that of a run's container: no two runs have the same.
 func name(run *task.Run) string {
 	const size = 4
 	tail := make([]byte, size)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
@@ -28,6 +29,8 @@ type files struct {
 	workdir string
 	mounts  []mounted
 	placing placing
+	ready   sync.Once // what settle does
+	podman  bool
 
 	mu   sync.Mutex
 	seen map[string]entry // of the container's own file system, by path
@@ -37,21 +40,17 @@ type files struct {
 	layers  []string // folders of this machine with the image's layers; nil when they are not known
 }
 
-// newFiles asks the engine where the container has its volumes and what it has written. Where it has
-// them on this machine, files are opened there: Docker sends one file of a container at a time, and
-// answers nothing else about the container meanwhile.
-func newFiles(ctx context.Context, b *builder) *files {
-	f := &files{api: b.engine.api, id: b.id, workdir: b.workdir, mounts: slices.Clone(b.mounts), seen: map[string]entry{}}
-	found, err := f.api.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
-	if err != nil {
-		return f // all is sent
-	}
-	for _, m := range found.Container.Mounts {
+// newFiles takes from what the engine says of the container where this has its volumes and what it has
+// written. Where it has them on this machine, files are opened there: Docker sends one file of a
+// container at a time, and answers nothing else about the container meanwhile.
+func newFiles(b *builder, found container.InspectResponse) *files {
+	f := &files{api: b.engine.api, podman: b.engine.config.Docker.Podman, id: b.id, workdir: b.workdir, mounts: slices.Clone(b.mounts), seen: map[string]entry{}}
+	for _, m := range found.Mounts {
 		if info, err := os.Stat(m.Source); m.Type == mount.TypeVolume && err == nil && info.IsDir() {
 			f.mounts = append(f.mounts, mounted{engines.Mount{Source: m.Source, Target: path.Clean(m.Destination)}, true})
 		}
 	}
-	if d := found.Container.GraphDriver; d != nil {
+	if d := found.GraphDriver; d != nil {
 		if info, err := os.Stat(d.Data["UpperDir"]); err == nil && info.IsDir() {
 			f.written = d.Data["UpperDir"]
 			if lower := d.Data["LowerDir"]; b.engine.config.Docker.Layered && lower != "" {

@@ -104,6 +104,15 @@ func (m *meter) follow(over <-chan struct{}) {
 	m.close()
 }
 
+// kill ends the container, when its engine cannot.
+func (m *meter) kill() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		_ = unix.PidfdSendSignal(m.pidfd, unix.SIGKILL, nil, 0) // may have ended
+	}
+}
+
 func (m *meter) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

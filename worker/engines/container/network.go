@@ -2,55 +2,116 @@ package container
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
 )
 
-// network is that of one run.
+// network is that of one run at a time.
 type network struct {
 	id, name string
 	gateway  netip.Addr   // this machine's address in it; not valid when that is not known
 	subnet   netip.Prefix // of all addresses in it
 }
 
-// BridgePrefix begins the name of the bridge of each run's network.
+// BridgePrefix begins the name of the bridge of each network.
 const BridgePrefix = "wkt"
+
+// errInUse is for a network of ours in which somebody has a container.
+var errInUse = errors.New("there is a container in it")
 
 const (
 	bridgeName = "com.docker.network.bridge.name"
 	bridgeMTU  = "com.docker.network.driver.mtu"
 )
 
+// takeNetwork gives a run a network that no other run has, until giveNetwork: one that a run before
+// had, or a new one. To make and remove one takes an engine as long as to start a container.
+func (e *Engine) takeNetwork(ctx context.Context) (*network, error) {
+	for {
+		n := e.idleNetwork()
+		if n == nil {
+			break
+		}
+		err := e.look(ctx, n)
+		if err == nil {
+			return n, nil
+		}
+		if ctx.Err() != nil || docker.Gone(err) {
+			e.giveNetwork(n)
+			return nil, err
+		}
+		e.config.Logger.Info("container: a network is not used again", "network", n.name, "reason", err)
+		_ = e.remove(ctx, leftover{n.id, e.removeNetwork}) // tried again later
+	}
+	return e.newNetwork(ctx)
+}
+
+// idleNetwork takes one that no run has; nil when there is none.
+func (e *Engine) idleNetwork() *network {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.idle) == 0 {
+		return nil
+	}
+	n := e.idle[len(e.idle)-1]
+	e.idle = e.idle[:len(e.idle)-1]
+	return n
+}
+
+// giveNetwork takes back a network in which there is no container any more.
+func (e *Engine) giveNetwork(n *network) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.idle = append(e.idle, n)
+}
+
 // newNetwork makes a network. It has the size of packets of the engine's usual one: on some clouds
 // larger ones are lost.
-func (e *Engine) newNetwork(ctx context.Context, name string) (*network, error) {
-	sum := sha256.Sum256([]byte(name))
+func (e *Engine) newNetwork(ctx context.Context) (*network, error) {
 	const length = 5 // bytes; the system takes names of 15 characters
-	options := map[string]string{bridgeName: BridgePrefix + hex.EncodeToString(sum[:length])}
+	tail := make([]byte, length)
+	_, _ = rand.Read(tail) // never fails
+	bridge := BridgePrefix + hex.EncodeToString(tail)
+	options := map[string]string{bridgeName: bridge}
 	if e.mtu != "" {
 		options[bridgeMTU] = e.mtu
 	}
-	made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: e.labels(name)})
+	name := "workerkit-" + bridge
+	made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{label: e.config.Worker}})
 	if err != nil {
 		return nil, fmt.Errorf("container: make the task's network: %w", err)
 	}
 	n := &network{id: made.ID, name: name}
+	if err := e.look(ctx, n); err != nil {
+		return nil, errors.Join(err, e.remove(context.WithoutCancel(ctx), leftover{n.id, e.removeNetwork}))
+	}
+	return n, nil
+}
+
+// look asks for the addresses of a network, and whether it is fit for a run.
+func (e *Engine) look(ctx context.Context, n *network) error {
 	found, err := e.api.NetworkInspect(ctx, n.id, client.NetworkInspectOptions{})
+	if err == nil && len(found.Network.Containers) > 0 {
+		err = errInUse
+	}
 	if err != nil {
-		return n, fmt.Errorf("container: look at the task's network: %w", err)
+		return fmt.Errorf("container: look at the task's network: %w", err)
 	}
 	for _, c := range found.Network.IPAM.Config {
 		if c.Gateway.Is4() {
 			n.gateway, n.subnet = c.Gateway, c.Subnet
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // defaultMTU is that of the usual network; "" is not known.
@@ -72,9 +133,24 @@ func (e *Engine) removeNetwork(ctx context.Context, id string) error {
 
 // removeContainer removes a container with its own volumes, and ends it if it runs.
 func (e *Engine) removeContainer(ctx context.Context, id string) error {
-	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !docker.Missing(err) {
-		return fmt.Errorf("remove the container: %w", err)
+	const attempts, pause = 20, 100 * time.Millisecond
+	for i := 0; ; i++ {
+		_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err == nil || docker.Missing(err) {
+			return nil
+		}
+		if !passing(err) || i == attempts {
+			return fmt.Errorf("remove the container: %w", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
 	}
-	return nil
+}
+
+// passing tells whether Podman could not end a container because it had just ended, which it says by
+// text alone.
+func passing(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "container state improper: stopp")
 }

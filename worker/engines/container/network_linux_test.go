@@ -88,6 +88,38 @@ func metadata(t *testing.T, e dockertest.Engine) {
 	}
 }
 
+// networks: no two runs have one at the same time, the next run has that of one before, and nobody has one
+// that somebody else has removed, or is in.
+func networks(t *testing.T, e dockertest.Engine) {
+	engine := newEngine(t, e, nil)
+	hold := func() *builder { return build(t, engine, newRun(t, scripted("true", nil))) }
+	one, two := hold(), hold()
+	first, second := one.net.id, two.net.id
+	if first == second {
+		t.Error("two runs have one network")
+	}
+	if err := two.Discard(t.Context()); err != nil {
+		t.Error(err)
+	}
+	finish(t, start(t, one))
+	if err := engine.removeNetwork(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	three := hold()
+	if got := three.net.id; got == first || got == second {
+		t.Error("a run has the network of another one, or one that is not there")
+	}
+	finish(t, start(t, three)).Dispose(t.Context()) //nolint:errcheck // again with the test
+	engine.cleaning.Wait()
+	four := hold()
+	if four.net.id != three.net.id {
+		t.Error("a network was not used again")
+	}
+	if err := four.Discard(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestProxyThatCannotBe: what cannot be had is said before the task runs.
 func TestProxyThatCannotBe(t *testing.T) {
 	for name, d := range map[string]*docker.Engine{
@@ -112,11 +144,23 @@ func TestEngineGone(t *testing.T) {
 		engine := New(Config{Docker: e.Engine, Images: &present{api: e.API}, Worker: "w", Logger: slog.New(slog.DiscardHandler)})
 		b := build(t, engine, newRun(t, scripted("echo ready; sleep 1000", nil)))
 		s := start(t, b)
-		sweep(t, e, b.id)
+		pid := sweep(t, e, b.id)
+		for metered := false; !metered; time.Sleep(time.Millisecond) { // by which it is ended
+			own := s.(*sandbox)
+			own.mu.Lock()
+			metered = own.meter != nil
+			own.mu.Unlock()
+		}
 		e.Stop()
 		_, err := s.Wait(t.Context())
 		if task.Resolve(err) != task.InternalError || !strings.Contains(err.Error(), "container engine of this worker has gone away") {
 			t.Errorf("the task ended with %v", err)
+		}
+		engine.cleaning.Wait()
+		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the task's command goes on")
+			}
 		}
 		if err := engine.Open(t.Context()); !docker.Gone(err) {
 			t.Errorf("opened: %v", err)
@@ -130,8 +174,36 @@ func TestEngineGone(t *testing.T) {
 	})
 }
 
-// sweep has what a container has on the machine go with the test, when its engine is no more.
-func sweep(t *testing.T, e dockertest.Engine, id string) {
+// TestEngineRestarted has the engine end in its own way while tasks run, and come back. Docker ends the
+// containers then: whatever their commands make of it is not theirs.
+func TestEngineRestarted(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		dockertest.BusyboxImage(t, e)
+		engine := newEngine(t, e, nil)
+		var all []engines.Sandbox
+		for _, script := range []string{"echo ready; exec sleep 1000", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"} {
+			all = append(all, start(t, build(t, engine, newRun(t, scripted(script, nil)))))
+		}
+		e.Restart(t)
+		for i, s := range all {
+			_, err := s.Wait(t.Context())
+			if task.Resolve(err) != task.InternalError || !strings.Contains(err.Error(), "Let the worker finish its tasks before") {
+				t.Errorf("task %d ended with %v", i, err)
+			}
+		}
+		run, r := do(t, engine, "echo again", nil)
+		if got := output(t, run); !r.Status().Success || got != "again\r\n" {
+			t.Errorf("after the restart: %+v, %q", r.Status(), got)
+		}
+	})
+}
+
+// sweep has what a container has on the machine go with the test, when its engine is no more. It returns
+// the number of its first process.
+func sweep(t *testing.T, e dockertest.Engine, id string) (pid int) {
 	t.Helper()
 	found, err := e.API.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	if err != nil {
@@ -149,4 +221,5 @@ func sweep(t *testing.T, e dockertest.Engine, id string) {
 			}
 		}
 	})
+	return found.Container.State.Pid
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
 )
@@ -31,6 +32,7 @@ type sandbox struct {
 	aborted chan struct{} // closed by the first Kill when it begins
 
 	done   chan struct{} // closed when the rest is final
+	files  *files
 	status engines.Status
 	err    error
 }
@@ -60,6 +62,7 @@ func (s *sandbox) hangUp() {
 // failed is the end of a container whose command could not be started.
 func (s *sandbox) failed(code int, err error) {
 	s.run.Log.Error("System error executing command: %s: %v", quoted(s.line[:1]), err)
+	s.files = newFiles(s.builder, container.InspectResponse{})
 	s.status = engines.Status{ExitCode: code, Reason: fmt.Sprintf("%s could not be started (exit status %d)", quoted(s.line[:1]), code)}
 	s.shells.end()
 	s.closeProxies()
@@ -75,8 +78,14 @@ func (s *sandbox) follow() {
 		defer close(watched)
 		s.watch(ctx)
 	}()
-	logErr := <-s.copied // the output ends with the container, but for one that has closed it
-	state, err := s.ended(ctx)
+	logErr := s.output()
+	found, err := s.ended(ctx)
+	if err == nil && !s.wasAborted() {
+		err = s.untold(ctx)
+	}
+	if err != nil {
+		s.endAlone()
+	}
 	s.conn.Close()
 	wall := time.Since(s.begin)
 	close(s.over)
@@ -89,11 +98,36 @@ func (s *sandbox) follow() {
 	case logErr != nil && !s.wasAborted():
 		s.err = task.Internal("the task's output could not be stored: %w", logErr)
 	default:
-		s.status = s.footer(state, wall)
+		s.files = newFiles(s.builder, found)
+		s.status = s.footer(found.State, wall)
 	}
 	s.status.Duration = wall
 	if s.err != nil { // there will be no result to dispose of
 		s.err = errors.Join(s.err, s.free(ctx))
+	}
+}
+
+// output waits for the end of the output, which ends with the container, but for one that has closed it,
+// or with the engine.
+func (s *sandbox) output() error {
+	select {
+	case err := <-s.copied:
+		return err
+	case <-s.pulse.ended:
+	}
+	if s.silent() != nil {
+		s.conn.Close()
+	}
+	return <-s.copied
+}
+
+// endAlone ends the container without the engine, which cannot, where it is on this machine: it is not to
+// go on writing to what others have next.
+func (s *sandbox) endAlone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.meter != nil {
+		s.meter.kill()
 	}
 }
 
@@ -127,28 +161,54 @@ const (
 
 // ended waits for the end of a container whose output has ended. Podman's own way to wait looks four
 // times a second; so it is asked first.
-func (s *sandbox) ended(ctx context.Context) (*container.State, error) {
+func (s *sandbox) ended(ctx context.Context) (container.InspectResponse, error) {
 	tick := time.NewTicker(soon)
 	defer tick.Stop()
 	for i := 0; ; i++ {
+		if !s.engine.config.Docker.Podman || i >= asked {
+			<-s.pulse.ended
+		}
+		if err := s.silent(); err != nil {
+			return container.InspectResponse{}, err
+		}
 		found, err := s.engine.api.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
+		if docker.Gone(err) {
+			return found.Container, lostEngine(err)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("container: ask how the container ended: %w", lost(err))
+			return found.Container, fmt.Errorf("container: ask how the container ended: %w", lost(err))
 		}
 		if state := found.Container.State; state == nil || !state.Running && state.Status != container.StateRemoving {
-			return state, nil
+			return found.Container, nil
 		}
 		<-tick.C
-		if i < asked {
-			continue
-		}
-		wait := s.engine.api.ContainerWait(ctx, s.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
-		select {
-		case <-wait.Result:
-		case err := <-wait.Error:
-			return nil, fmt.Errorf("container: wait for the container: %w", lost(err))
-		}
 	}
+}
+
+// untold is an error when somebody else than this worker has told the container to end.
+func (s *sandbox) untold(ctx context.Context) error {
+	told, err := s.engine.told(ctx, s.id, s.begin)
+	switch {
+	case err != nil && docker.Gone(err):
+		return lostEngine(err)
+	case err != nil:
+		s.run.Logger.Warn("container: the engine does not say who has ended the container", "error", err)
+	case told && !s.wasAborted():
+		return endedByOthers()
+	}
+	return nil
+}
+
+// silent is the error of a pulse that has ended before the container.
+func (s *sandbox) silent() error {
+	select {
+	case <-s.pulse.ended:
+		if err := s.pulse.err; err != nil && !errdefs.IsNotFound(err) { // else it is asked how it ended
+			return lostEngine(err)
+		}
+	default:
+	}
+	return nil
 }
 
 // lost explains an error in mid-task: that a container is not there any more is the doing of
@@ -179,7 +239,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return &result{builder: s.builder, status: s.status, files: newFiles(ctx, s.builder)}, nil
+	return &result{builder: s.builder, status: s.status, files: s.files}, nil
 }
 
 // Kill implements engines.Sandbox. Only the first process can be asked: the others end with it.
@@ -219,7 +279,7 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 func (s *sandbox) signal(ctx context.Context, name string) error {
 	_, err := s.engine.api.ContainerKill(ctx, s.id, client.ContainerKillOptions{Signal: name})
 	switch {
-	case err == nil, errdefs.IsConflict(err), errdefs.IsNotFound(err):
+	case err == nil, errdefs.IsConflict(err), errdefs.IsNotFound(err), passing(err):
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

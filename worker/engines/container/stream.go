@@ -74,6 +74,7 @@ func (s *stream) restart() error {
 	if err := s.Close(); err != nil {
 		return err
 	}
+	s.files.settle(s.ctx)
 	sent, err := s.files.api.CopyFromContainer(s.ctx, s.files.id, client.CopyFromContainerOptions{SourcePath: s.path})
 	if err != nil {
 		return fmt.Errorf("container: read %s: %w", s.path, explain(err))
@@ -88,6 +89,31 @@ func (s *stream) restart() error {
 	}
 	s.entry.size = header.Size
 	return nil
+}
+
+// settle waits until Podman has cleaned up after the container: it takes away the file system while it
+// sends from it. That another process keeps it mounted is not waited for.
+func (f *files) settle(ctx context.Context) {
+	const often, patience = 10 * time.Millisecond, 10 * time.Second
+	f.ready.Do(func() {
+		if !f.podman {
+			return
+		}
+		ctx, done := context.WithTimeout(ctx, patience)
+		defer done()
+		tick := time.NewTicker(often)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			found, err := f.api.ContainerInspect(ctx, f.id, client.ContainerInspectOptions{})
+			if err != nil || found.Container.GraphDriver == nil || found.Container.GraphDriver.Data["MergedDir"] == "" {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	})
 }
 
 // Seek implements engines.File.
@@ -149,6 +175,7 @@ const (
 // listStream finds the files below a folder of the container's own file system. The engine has no list
 // without the files themselves: small ones are kept, so that they need not be sent again.
 func (f *files) listStream(ctx context.Context, dir string) ([]item, error) {
+	f.settle(ctx)
 	sent, err := f.api.CopyFromContainer(ctx, f.id, client.CopyFromContainerOptions{SourcePath: strings.TrimSuffix(dir, "/") + "/."})
 	if err != nil {
 		if ctx.Err() != nil {

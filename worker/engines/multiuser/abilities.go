@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/user"
 	"path/filepath"
 
 	"github.com/workerkit/workerkit/internal/accounts"
+	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/commands"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
@@ -20,7 +20,7 @@ type builder struct {
 	*commands.Builder
 	engine  *Engine
 	run     *task.Run
-	account accounts.Account
+	account *accounts.Account
 }
 
 // Promote implements engines.Promoter. The commands keep the variables of the account but for USER, and
@@ -28,7 +28,7 @@ type builder struct {
 func (b *builder) Promote(ctx context.Context) (credentials string, err error) {
 	self, err := user.Current()
 	if err == nil {
-		err = b.password(ctx)
+		err = b.engine.accounts.SetPassword(ctx, b.account)
 	}
 	if err == nil {
 		err = b.Setenv("USER", self.Username)
@@ -45,23 +45,12 @@ func (b *builder) Promote(ctx context.Context) (credentials string, err error) {
 	return credentials, nil
 }
 
-// password gives the account a password, unless it has one.
-func (b *builder) password(ctx context.Context) error {
-	if b.account.Password.Reveal() != "" {
-		return nil
-	}
-	return b.engine.accounts.SetPassword(ctx, &b.account) //nolint:wrapcheck // says what failed
-}
-
 // CanRead implements engines.Prober.
-func (b *builder) CanRead(_ context.Context, path string) (bool, error) {
-	err := b.As(func() error {
-		file, err := os.Open(path)
-		if err == nil {
-			err = file.Close()
-		}
-		return err //nolint:wrapcheck // names the file
-	})
+func (b *builder) CanRead(ctx context.Context, path string) (bool, error) {
+	file, err := b.Open(ctx, path)
+	if err == nil {
+		err = file.Close()
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return false, nil
 	}
@@ -72,15 +61,20 @@ func (b *builder) CanRead(_ context.Context, path string) (bool, error) {
 }
 
 // join makes the account a member of groups.
-func (e *Engine) join(ctx context.Context, account accounts.Account, groups []string) ([]uint32, error) {
-	ids, err := e.accounts.Join(ctx, account, groups)
+func (e *Engine) join(ctx context.Context, account *accounts.Account, groups []string) (proc.User, error) {
+	err := e.accounts.Join(ctx, account, groups)
 	if errors.Is(err, accounts.ErrNoGroup) || err != nil && ctx.Err() == nil {
-		return nil, task.Malformed("the task's user cannot join the groups: %w", err)
+		return proc.User{}, task.Malformed("the task's user cannot join the groups: %w", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", Name, err)
+		return proc.User{}, fmt.Errorf("%s: %w", Name, err)
 	}
-	return ids, nil
+	return userOf(*account), nil
+}
+
+// userOf is the account as processes run as it.
+func userOf(a accounts.Account) proc.User {
+	return proc.User{UID: a.UID, GID: a.GID, Groups: a.Groups, Token: a.Token}
 }
 
 var (

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/accounts"
+	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/worker/commands"
 )
 
 // ErrReboot means that the next account is ready, and gets its session by a reboot.
@@ -24,9 +25,17 @@ type Desktop struct {
 	// worker's form.
 	CurrentFile, NextFile string
 	// AutoLogin has the machine log an account in when it boots.
-	AutoLogin func(name string) error
+	AutoLogin func(ctx context.Context, account accounts.Account) error
 	// Session is whose session is at the machine's screen; "" is nobody's.
 	Session func(ctx context.Context) (name string, err error)
+	// Enter is called when the account has its session, and takes into the account what is needed to run
+	// programs there; nil is nothing.
+	Enter func(ctx context.Context, account *accounts.Account) error
+	// Env has the entries NAME=value by which programs find the session; nil is none. A payload does not
+	// change them.
+	Env func(accounts.Account) []string
+	// Open opens what starts commands of the account in its session; nil is where this process can.
+	Open func(account accounts.Account, o proc.Options) (commands.Tree, error)
 	// Patience is how long a login may take.
 	Patience time.Duration
 	// Poll is how often to look meanwhile.
@@ -35,15 +44,23 @@ type Desktop struct {
 
 // environment is what programs need to reach the session.
 func (d *Desktop) environment(account accounts.Account) []string {
-	if d == nil {
+	if d == nil || d.Env == nil {
 		return nil
 	}
-	return []string{"DISPLAY=:0", "XDG_RUNTIME_DIR=/run/user/" + strconv.FormatUint(uint64(account.UID), 10)}
+	return d.Env(account)
+}
+
+// opener is Open for the account, if there is any.
+func (d *Desktop) opener(account *accounts.Account) func(proc.Options) (commands.Tree, error) {
+	if d == nil || d.Open == nil {
+		return nil
+	}
+	return func(o proc.Options) (commands.Tree, error) { return d.Open(*account, o) }
 }
 
 // Setenv implements engines.Builder. What programs need to reach the session stays as it is.
 func (b *builder) Setenv(name, value string) error {
-	for _, entry := range b.engine.config.Desktop.environment(b.account) {
+	for _, entry := range b.engine.config.Desktop.environment(*b.account) {
 		if strings.HasPrefix(entry, name+"=") {
 			return nil
 		}
@@ -66,7 +83,7 @@ func (d *Desktop) prepare(ctx context.Context, e *Engine) (current accounts.Acco
 		err = accounts.WriteUser(d.NextFile, accounts.User{Name: next.Name, Password: next.Password})
 	}
 	if err == nil {
-		err = d.AutoLogin(next.Name)
+		err = d.AutoLogin(ctx, next)
 	}
 	if err == nil && !ready {
 		err = ErrReboot
@@ -97,6 +114,13 @@ func (d *Desktop) arrived(ctx context.Context, e *Engine) (account accounts.Acco
 		return account, false, nil
 	}
 	account.Password = user.Password
+	err = e.accounts.Enter(&account)
+	if err == nil && d.Enter != nil {
+		err = d.Enter(ctx, &account)
+	}
+	if err != nil {
+		return account, false, err
+	}
 	return account, true, accounts.WriteUser(d.CurrentFile, user)
 }
 

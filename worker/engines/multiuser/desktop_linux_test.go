@@ -19,7 +19,8 @@ type screen struct{ next, now string }
 func (s *screen) desktop(dir string) *Desktop {
 	return &Desktop{
 		CurrentFile: filepath.Join(dir, "current-task-user.json"), NextFile: filepath.Join(dir, "next-task-user.json"),
-		AutoLogin: func(name string) error { s.next = name; return nil },
+		AutoLogin: func(_ context.Context, next accounts.Account) error { s.next = next.Name; return nil },
+		Env:       Display,
 		Session:   func(context.Context) (string, error) { return s.now, nil },
 		Patience:  100 * time.Millisecond, Poll: time.Millisecond,
 	}
@@ -61,7 +62,7 @@ func TestDesktop(t *testing.T) {
 	if err := New(c).Open(t.Context()); !errors.Is(err, ErrReboot) {
 		t.Errorf("without a session: %v", err)
 	}
-	c.Desktop.AutoLogin = func(string) error { return errTold }
+	c.Desktop.AutoLogin = func(context.Context, accounts.Account) error { return errTold }
 	if err := New(c).Open(t.Context()); !errors.Is(err, errTold) || errors.Is(err, ErrReboot) {
 		t.Errorf("when nobody can be logged in: %v", err)
 	}

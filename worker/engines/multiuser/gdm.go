@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/accounts"
 )
 
 // GDM is the login manager's configuration file on Debian and Ubuntu. A machine without it has no
@@ -76,6 +79,11 @@ func Session(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return ask(ctx, "show-session", "--property=Name", "--value", id)
+}
+
+// Display is how programs find the session at the screen of a Linux machine.
+func Display(account accounts.Account) []string {
+	return []string{"DISPLAY=:0", "XDG_RUNTIME_DIR=/run/user/" + strconv.FormatUint(uint64(account.UID), 10)}
 }
 
 func ask(ctx context.Context, args ...string) (string, error) {

@@ -4,7 +4,8 @@
 //
 // Accounts are made before they are needed, one for each slot, and deleted in the background:
 // neither is on the way of a task. An account's home directory becomes the task directory, under
-// the run's own name; a link stays where it was.
+// the run's own name; a link stays where it was. On Windows, where a profile stays in its place, the task
+// directory is given to the account.
 package multiuser
 
 import (
@@ -12,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/workerkit/workerkit/internal/accounts"
@@ -103,19 +103,6 @@ func (e *Engine) Open(ctx context.Context) error {
 // ErrHomes means that tasks' directories would not be safe where the configuration wants them.
 var ErrHomes = errors.New("tasksDir cannot be used")
 
-// guarded is an error where tasks could put away each other's directories, or the worker's.
-func guarded(homes string) error {
-	info, err := os.Stat(homes)
-	if err != nil {
-		return fmt.Errorf("the tasks' directories: %w", err)
-	}
-	const everybody = 0o002
-	if mode := info.Mode(); mode.Perm()&everybody != 0 && mode&os.ModeSticky == 0 {
-		return fmt.Errorf("%w: everybody may change %s (mode %#o), and so could one task put another's directory away: chmod it to 755", ErrHomes, homes, mode.Perm())
-	}
-	return nil
-}
-
 // create makes an account that a task can have. Why it cannot is logged at once: the next task that
 // hears of it may come much later.
 func (e *Engine) create(ctx context.Context) (accounts.Account, error) {
@@ -189,7 +176,7 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 	}
 	err = e.deny(ctx, account) // the rules may have been lost since it was made
 	if err == nil {
-		err = moveIn(account, run.Dir)
+		err = moveIn(ctx, account, run.Dir)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", Name, err), e.free(context.WithoutCancel(ctx), account))
@@ -199,38 +186,31 @@ func (e *Engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 }
 
 func (e *Engine) build(ctx context.Context, run *task.Run, account accounts.Account) (engines.Builder, error) {
+	env, err := e.environment(account, run.Dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", Name, err), e.free(ctx, account))
+	}
+	user, current := userOf(account), &account
 	inner, err := commands.NewBuilder(run, commands.Config{
 		Engine: Name, Trees: e.config.Trees, Limits: e.config.Limits, ProxyPort: e.config.ProxyPort,
-		User: &proc.User{UID: account.UID, GID: account.GID, Groups: account.Groups},
-		Env:  append(environment(account, run.Dir), e.config.Desktop.environment(account)...),
-		Join: func(ctx context.Context, groups []string) ([]uint32, error) { return e.join(ctx, account, groups) },
-		End:  func(ctx context.Context) error { return e.end(ctx, account) },
-		Free: func(ctx context.Context) error { return e.leave(ctx, account) },
+		User: &user, Env: env, Open: e.config.Desktop.opener(current), Window: e.config.Desktop != nil,
+		Join: func(ctx context.Context, groups []string) (proc.User, error) { return e.join(ctx, current, groups) },
+		End:  func(ctx context.Context) error { return e.end(ctx, *current) },
+		Free: func(ctx context.Context) error { return e.leave(ctx, *current) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, e.free(ctx, account))
 	}
-	return &builder{Builder: inner, engine: e, run: run, account: account}, nil
+	return &builder{Builder: inner, engine: e, run: run, account: current}, nil
 }
 
-// environment is what a login would give, and nothing of the worker's.
-func environment(account accounts.Account, home string) []string {
-	return []string{"HOME=" + home, "USER=" + account.Name, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
-}
-
-// moveIn makes the home directory the task directory, which is empty still.
-func moveIn(account accounts.Account, dir string) error {
-	err := os.Remove(dir) // only the worker can put another one there
-	if err == nil {
-		err = os.Rename(account.Home, dir)
-	}
+// environment is what commands have that run as the account, with home as their home directory.
+func (e *Engine) environment(account accounts.Account, home string) ([]string, error) {
+	env, err := environment(account, home)
 	if err != nil {
-		return fmt.Errorf("make the home directory the task directory: %w", err)
+		return nil, fmt.Errorf("the environment of the account %s: %w", account.Name, err)
 	}
-	if err := os.Symlink(dir, account.Home); err != nil {
-		return fmt.Errorf("link the home directory: %w", err)
-	}
-	return nil
+	return append(env, e.config.Desktop.environment(account)...), nil
 }
 
 // free is end and leave.

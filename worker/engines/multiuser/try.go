@@ -15,10 +15,11 @@ import (
 // tryTime bounds what is run to see whether an account can be used.
 const tryTime = 10 * time.Minute
 
-// try runs a shell as the account in its home directory, which shows that it can enter it, and
+// try runs a program as the account in its home directory, which shows that it can enter it, and
 // then the program that the configuration has for new accounts.
 func (e *Engine) try(ctx context.Context, account accounts.Account) error {
-	if err := e.runAs(ctx, account, "/bin/sh", "-c", ":"); err != nil {
+	program, args := nothing()
+	if err := e.runAs(ctx, account, program, args...); err != nil {
 		return fmt.Errorf("the account %s cannot run a program in %s: %w", account.Name, account.Home, err)
 	}
 	return e.introduce(ctx, account)
@@ -44,16 +45,20 @@ func (e *Engine) runAs(ctx context.Context, account accounts.Account, program st
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	defer func() { _ = errors.Join(output.Close(), os.Remove(output.Name())) }()
+	env, err := e.environment(account, account.Home)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", program, err)
+	}
 	mark := "TASK_WORKDIR=" + account.Home
 	tree, err := e.config.Trees.Open(proc.Options{Dir: account.Home, Mark: mark})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	defer func() { err = errors.Join(err, tree.Kill(context.WithoutCancel(ctx), 0), tree.Close()) }()
+	user := userOf(account)
 	process, err := tree.Start(proc.Command{
 		Path: program, Args: append([]string{program}, args...), Dir: account.Home, Output: output,
-		Env:  append(append(environment(account, account.Home), e.config.Desktop.environment(account)...), mark),
-		User: &proc.User{UID: account.UID, GID: account.GID, Groups: account.Groups},
+		Env: append(env, mark), User: &user,
 	})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", program, err)

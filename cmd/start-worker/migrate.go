@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/workerkit/workerkit/internal/version"
+	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/moving"
+)
+
+// installed is where a machine has what somebody installed.
+type installed struct {
+	root     string                  // stands for the root of the file system when it is not ""
+	services func() []moving.Service // those that are in no file
+	programs string                  // the folder of this program
+}
+
+func thisInstallation() installed {
+	at := installed{services: moving.Registered}
+	if self, err := os.Executable(); err == nil {
+		at.programs = filepath.Dir(self)
+	}
+	return at
+}
+
+// find completes what is not said on the command line. A worker alone is of interest for a move.
+func (at installed) find(w wanted, moves bool) (wanted, []moving.Service) {
+	if w.runner != "" && !moves {
+		return w, nil
+	}
+	services := moving.Services(runtime.GOOS, at.root, at.services())
+	if w.runner == "" && w.worker == "" {
+		w.runner = at.under(moving.FindRunner(runtime.GOOS, at.root, services))
+	}
+	if w.runner == "" && w.worker == "" && moves {
+		w.worker = at.under(moving.FindWorker(runtime.GOOS, at.root, services))
+	}
+	return w, services
+}
+
+func (at installed) under(path string) string {
+	if path == "" {
+		return ""
+	}
+	return moving.Under(at.root, path)
+}
+
+// machine is what there is to move.
+func (p program) machine(ctx context.Context, w wanted, c config.Config, services []moving.Service) moving.Machine {
+	m := moving.Machine{
+		OS: runtime.GOOS, RunnerFile: w.runner, Config: c, WorkerFile: w.worker, Dir: w.dir, Services: services,
+		WorkerPath: cmp.Or(c.Worker.Path, moving.FindProgram(runtime.GOOS, services)), Now: time.Now(),
+	}
+	if m.WorkerFile == "" {
+		m.WorkerFile = c.Worker.ConfigPath
+	}
+	if m.Dir == "" {
+		m.Dir = p.host.installed.under(moving.FindDir(runtime.GOOS, p.host.installed.root, m.WorkerFile, services))
+	}
+	if m.WorkerPath != "" {
+		m.WorkerVersion = versionOf(ctx, m.WorkerPath)
+		m.Ours = strings.Contains(m.WorkerVersion, version.Name)
+	}
+	return m
+}
+
+// versionOf is what a worker says of itself; "" when it says nothing.
+func versionOf(ctx context.Context, path string) string {
+	ctx, done := context.WithTimeout(ctx, 10*time.Second)
+	defer done()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	return oneLine(string(out))
+}
+
+// told is what the worker that came with this program says of the config of the public one, where ours
+// is not in its place yet.
+func (p program) told(ctx context.Context, m moving.Machine) []moving.Finding {
+	if m.Ours || m.WorkerFile == "" {
+		return nil
+	}
+	data, err := os.ReadFile(m.WorkerFile)
+	if err != nil { // which the report says, unless there is none yet
+		return nil
+	}
+	f := moving.Finding{Of: m.WorkerFile}
+	worker := p.host.installed.neighbour(ctx)
+	if worker == "" {
+		f.Effect, f.Detail = moving.Differs, "no worker of ours is beside this program that could be asked about it"
+		f.Next = "put generic-worker beside start-worker, and check again"
+		return []moving.Finding{f}
+	}
+	said, err := verdict(ctx, worker, withEngine(data, m.WorkerVersion))
+	switch {
+	case err != nil:
+		f.Effect, f.Detail = moving.Differs, "our worker could not be asked: "+oneLine(err.Error())
+	case said != "":
+		f.Effect, f.Detail = moving.Blocks, "our worker says: "+said
+		f.Next = "put it right in the runner config, the pool or its secrets, wherever it comes from"
+	default:
+		f.Effect, f.Detail = moving.Stays, "our worker, "+worker+", takes it"
+	}
+	return []moving.Finding{f}
+}
+
+// neighbour is our worker in the folder of this program; "" when there is none.
+func (at installed) neighbour(ctx context.Context) string {
+	for _, name := range []string{"generic-worker", "generic-worker-multiuser", "generic-worker-insecure"} {
+		found, err := exec.LookPath(filepath.Join(at.programs, name))
+		if err == nil && strings.Contains(versionOf(ctx, found), version.Name) {
+			return found
+		}
+	}
+	return ""
+}
+
+// withEngine asks for the engine that the public worker was built with, unless the config does. What
+// is no config comes back as it is.
+func withEngine(data []byte, public string) []byte {
+	var all map[string]any
+	engine := moving.EngineOf(public)
+	if json.Unmarshal(data, &all) != nil || all == nil || all["workerkit"] != nil || engine == "" {
+		return data
+	}
+	all["workerkit"] = map[string]any{"engine": engine}
+	changed, err := json.Marshal(all)
+	if err != nil {
+		return data
+	}
+	return changed
+}
+
+// moves prints what was found for one direction.
+func (p program) moves(title string, r *moving.Report) {
+	if r == nil {
+		return
+	}
+	fmt.Fprintln(p.stdout, title)
+	for _, f := range r.Findings {
+		fmt.Fprintf(p.stdout, "  %-7s  %s: %s\n", f.Effect, f.Of, f.Detail)
+		if f.Next != "" {
+			fmt.Fprintf(p.stdout, "           → %s\n", f.Next)
+		}
+	}
+	if r.Blocked() {
+		fmt.Fprintln(p.stdout, "not ready: put right what blocks, and check again")
+	} else {
+		fmt.Fprintln(p.stdout, "ready: nothing is in the way")
+	}
+}

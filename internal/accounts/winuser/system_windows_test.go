@@ -1,0 +1,126 @@
+package winuser
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// wine tells whether this is Wine.
+func wine() bool {
+	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+}
+
+// system skips a test that needs all rights to a real machine.
+func system(t *testing.T) {
+	t.Helper()
+	if wine() {
+		t.Skip("Wine keeps accounts in memory alone, and logs nobody on")
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !user.User.Sid.IsWellKnown(windows.WinLocalSystemSid) {
+		t.Skip("only the system can log accounts on: run the test as LocalSystem")
+	}
+}
+
+// The whole life of an account: its profile, its process and what is left of it.
+func TestRealLife(t *testing.T) {
+	system(t)
+	a := New(slog.New(slog.DiscardHandler))
+	name := ("task_" + strconv.FormatInt(time.Now().UnixNano(), 10))[:20]
+	account, err := a.Create(t.Context(), name, Comment("of a test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Delete(t.Context(), account); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := os.Stat(account.Home); err != nil {
+		t.Errorf("the profile: %v", err)
+	}
+	env, err := Environment(account.Token)
+	if err != nil || !slices.Contains(env, "USERNAME="+name) {
+		t.Errorf("%q, %v", env, err)
+	}
+	cmd := exec.Command(filepath.Join(os.Getenv("SystemRoot"), "System32", "ping.exe"), "-n", "1000", "127.0.0.1")
+	cmd.Env, cmd.SysProcAttr = env, &syscall.SysProcAttr{Token: syscall.Token(account.Token)}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := (processes{}).Of(account.SID); err != nil || !slices.Contains(pids, uint32(cmd.Process.Pid)) {
+		t.Errorf("processes %v, %v", pids, err)
+	}
+	if err := a.Delete(t.Context(), account); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if _, err := os.Stat(account.Home); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the profile is left: %v", err)
+	}
+	if _, ok, err := a.Lookup(name); ok || err != nil {
+		t.Errorf("the account is left: %v, %v", ok, err)
+	}
+}
+
+// What does not need the system's rights.
+func TestBook(t *testing.T) {
+	if _, err := (book{}).SID("task_that_is_not"); !errors.Is(err, ErrNoAccount) {
+		t.Errorf("an account that is not: %v", err)
+	}
+	if list, err := (book{}).List(); !wine() && (err != nil || len(list) == 0) { // Wine does not have the list's form
+		t.Errorf("accounts %v, %v", list, err)
+	}
+	own, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := (processes{}).Of(own.User.Sid.String()); err != nil || !slices.Contains(pids, uint32(os.Getpid())) {
+		t.Errorf("processes of this user: %v, %v", pids, err)
+	}
+	if dir, err := ProfilesDir(); err != nil || !filepath.IsAbs(dir) {
+		t.Errorf("the folder of profiles: %q, %v", dir, err)
+	}
+}
+
+// The calls as they are made, as far as Wine has them: it keeps the accounts of one process.
+func TestAccountsOfWine(t *testing.T) {
+	if !wine() {
+		t.Skip("TestRealLife does this on a real machine")
+	}
+	const name = "task_1"
+	if err := (book{}).Add(name, password(), Comment("of a test")); err != nil {
+		t.Fatal(err)
+	}
+	if err := (book{}).Remove(name); err != nil {
+		t.Error(err)
+	}
+	if err := Winlogon().Set("DefaultUserName", name); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := Winlogon().Unset("DefaultUserName"); err != nil {
+			t.Error(err)
+		}
+	}
+	token := Token(windows.GetCurrentProcessToken())
+	if env, err := Environment(token); err != nil || len(env) == 0 {
+		t.Errorf("an environment: %v, %v", env, err)
+	}
+	if kind, err := Machine().Kind(token); err != nil || kind == 0 {
+		t.Errorf("the kind of a token: %d, %v", kind, err)
+	}
+}

@@ -1,0 +1,10 @@
+//go:build !windows
+
+package retry
+
+import "syscall"
+
+const (
+	refused     = syscall.ECONNREFUSED
+	unreachable = syscall.ENETUNREACH
+)

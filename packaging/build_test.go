@@ -1,0 +1,93 @@
+package packaging_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// top is the top of the repository, where nfpm.yaml is used from.
+const top = ".."
+
+// when is the time of all files in the packages of tests.
+const when = "1700000000"
+
+// built is what the tests of a run share: the programs and nfpm are built once each.
+type built struct {
+	dir string
+}
+
+// programs builds start-worker and generic-worker as a release has them, and returns their folder.
+func (b built) programs(t testing.TB, arch, version string) string {
+	t.Helper()
+	dir := filepath.Join(b.dir, arch+"-"+version)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	const variable = "github.com/workerkit/workerkit/internal/version.version"
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X "+variable+"="+version, "-o", dir+string(filepath.Separator), "./cmd/start-worker", "./cmd/generic-worker")
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	mustRun(t, cmd)
+	return dir
+}
+
+// nfpm is the program that makes packages, of the version in tools/go.mod.
+func (b built) nfpm(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(b.dir, "nfpm")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	cmd := exec.Command("go", "build", "-o", path, "github.com/goreleaser/nfpm/v2/cmd/nfpm")
+	cmd.Dir = filepath.Join(top, "tools")
+	mustRun(t, cmd)
+	return path
+}
+
+// pack makes a package of the programs in a folder, and returns its path.
+func (b built) pack(t testing.TB, programs, arch, version, format string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(b.nfpm(t), "package", "--config", "packaging/nfpm.yaml", "--packager", format, "--target", dir+string(filepath.Separator))
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), "GOARCH="+arch, "VERSION="+version, "BIN="+programs, "SOURCE_DATE_EPOCH="+when)
+	mustRun(t, cmd)
+	all, err := filepath.Glob(filepath.Join(dir, "*."+format))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("nfpm made %v, %v", all, err)
+	}
+	return all[0]
+}
+
+// empty makes a folder with programs that do nothing, for tests of what is around them.
+func empty(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"start-worker", "generic-worker"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func mustRun(t testing.TB, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	return string(out)
+}
+
+// need skips a test for which a program is missing.
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("there is no %s here", program)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package packaging_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestContents: both formats have the same files, and the names that say the engine.
+func TestContents(t *testing.T) {
+	need(t, "dpkg-deb", "rpm")
+	b := built{t.TempDir()}
+	programs := empty(t)
+	deb := mustRun(t, exec.Command("dpkg-deb", "--contents", b.pack(t, programs, "amd64", "0.1.0", "deb")))
+	rpm := mustRun(t, exec.Command("rpm", "--query", "--package", "--dump", "--nosignature", b.pack(t, programs, "amd64", "0.1.0", "rpm")))
+	for _, want := range []string{
+		"/usr/bin/start-worker", "/usr/bin/generic-worker", "/usr/bin/generic-worker-insecure", "/usr/bin/generic-worker-multiuser",
+		"/usr/lib/systemd/system/start-worker.service", "/usr/lib/systemd/system/workerkit-key.service",
+		"/usr/lib/sysusers.d/workerkit.conf", "/usr/lib/tmpfiles.d/workerkit.conf", "/usr/share/doc/workerkit/copyright",
+	} {
+		if !strings.Contains(deb, "."+want+"\n") && !strings.Contains(deb, "."+want+" -> generic-worker\n") {
+			t.Errorf("the .deb has no %s:\n%s", want, deb)
+		}
+		if !strings.Contains(rpm, want+" ") {
+			t.Errorf("the .rpm has no %s:\n%s", want, rpm)
+		}
+	}
+}
+
+// TestTheSamePackageTwice: of the same programs, to the byte.
+func TestTheSamePackageTwice(t *testing.T) {
+	b := built{t.TempDir()}
+	programs := empty(t)
+	for _, format := range []string{"deb", "rpm"} {
+		var first []byte
+		for range 2 {
+			data, err := os.ReadFile(b.pack(t, programs, "arm64", "0.1.0", format))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first != nil && !bytes.Equal(first, data) {
+				t.Errorf("two packages for %s differ", format)
+			}
+			first = data
+		}
+	}
+}
+
+// TestRefusals: a package that cannot be installed says why, and leaves nothing.
+func TestRefusals(t *testing.T) {
+	archive := debian(t)
+	b := built{t.TempDir()}
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	m := &machine{t: t, root: unpacked(t, archive)}
+	m.bring(b.pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/right.deb")
+	m.bring(b.pack(t, empty(t), other, "0.1.0", "deb"), "/root/wrong.deb")
+	const unit = "/etc/systemd/system/start-worker.service"
+	for name, c := range map[string]struct {
+		before, after func()
+		args          []string
+		want          string
+	}{
+		"another architecture": {nil, nil, []string{"dpkg", "--install", "/root/wrong.deb"}, "does not match system"},
+		"no privileges":        {nil, nil, []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dpkg", "--install", "/var/tmp/right.deb"}, "superuser privilege"},
+		"a unit by hand": {
+			func() { m.put(unit, "[Service]\nExecStart=/usr/local/bin/start-worker\n") },
+			func() { m.run("rm", unit) },
+			[]string{"dpkg", "--install", "/root/right.deb"}, unit + " is there already",
+		},
+		"read-only": {nil, nil, []string{"unshare", "--mount", "sh", "-c", "mount --bind /usr /usr && mount -o remount,bind,ro /usr && dpkg --install /root/right.deb"}, "is the file system read-only?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.before != nil {
+				c.before()
+				defer c.after()
+			}
+			out, err := m.try(c.args...)
+			if err == nil || !strings.Contains(out, c.want) {
+				t.Errorf("%v, says\n%s\nwant %q", err, out, c.want)
+			}
+			for _, path := range []string{"/usr/bin/start-worker", "/usr/lib/systemd/system/start-worker.service", "/var/lib/start-worker"} {
+				if m.has(path) {
+					t.Errorf("there is %s", path)
+				}
+			}
+			if out, _ := m.try("dpkg-query", "--show", "--showformat=${Status}", "workerkit"); strings.Contains(out, "installed") && !strings.Contains(out, "not-installed") {
+				t.Errorf("dpkg says %s", out)
+			}
+		})
+	}
+}
+
+// TestHalfAnInstallation is completed by the next.
+func TestHalfAnInstallation(t *testing.T) {
+	archive := debian(t)
+	b := built{t.TempDir()}
+	m := &machine{t: t, root: unpacked(t, archive)}
+	m.bring(b.pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/p.deb")
+	m.run("dpkg", "--unpack", "/root/p.deb")
+	const wanted = "/etc/systemd/system/multi-user.target.wants/start-worker.service"
+	if m.has(wanted) {
+		t.Fatal("it is enabled already")
+	}
+	m.run("dpkg", "--configure", "--pending")
+	if !m.has(wanted) {
+		t.Error("it is not enabled")
+	}
+	m.run("systemctl", "disable", "start-worker.service")
+	m.run("dpkg", "--install", "/root/p.deb")
+	if m.has(wanted) {
+		t.Error("what somebody has disabled is enabled again by an upgrade")
+	}
+	m.run("systemctl", "enable", "start-worker.service")
+	m.run("dpkg", "--remove", "workerkit")
+	if m.has(wanted) || m.has("/usr/bin/start-worker") || !m.has("/var/lib/start-worker") {
+		t.Error("after the removal there is the service, or no state")
+	}
+	m.run("dpkg", "--install", "/root/p.deb")
+	if !m.has(wanted) {
+		t.Error("it is not enabled after it has come back")
+	}
+}
+
+// TestRPM installs, upgrades and erases the .rpm, without what it depends on: the system is Debian.
+func TestRPM(t *testing.T) {
+	need(t, "rpm")
+	archive := debian(t)
+	b := built{t.TempDir()}
+	m := &machine{t: t, root: unpacked(t, archive)}
+	arch := runtime.GOARCH
+	rpm := func(args ...string) string {
+		t.Helper()
+		line := append([]string{"--root", m.root, "--nodeps", "--nosignature"}, args...)
+		return mustRun(t, exec.Command("rpm", line...))
+	}
+	if err := os.MkdirAll(filepath.Join(m.root, "var/lib/rpm"), 0o755); err != nil { //nolint:gosec // as rpm has it
+		t.Fatal(err)
+	}
+	rpm("--install", b.pack(t, empty(t), arch, "0.1.0", "rpm"))
+	const wanted = "/etc/systemd/system/multi-user.target.wants/start-worker.service"
+	if !m.has(wanted) || !m.has("/usr/bin/generic-worker-insecure") {
+		t.Error("it is not installed, or not enabled")
+	}
+	rpm("--upgrade", b.pack(t, empty(t), arch, "0.2.0", "rpm"))
+	if !m.has(wanted) || !m.has("/usr/bin/start-worker") {
+		t.Error("after an upgrade it is not enabled, or not there")
+	}
+	rpm("--erase", "workerkit")
+	if m.has(wanted) || m.has("/usr/bin/start-worker") || !m.has("/var/lib/start-worker") {
+		t.Error("after it was erased there is the service, or no state")
+	}
+}
+
+// TestSizes says how large the programs and packages are.
+func TestSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds all programs")
+	}
+	b := built{t.TempDir()}
+	const most = 40 << 20 // for one package
+	programs := b.programs(t, runtime.GOARCH, "0.1.0")
+	files := []string{filepath.Join(programs, "start-worker"), filepath.Join(programs, "generic-worker")}
+	for _, format := range []string{"deb", "rpm"} {
+		files = append(files, b.pack(t, programs, runtime.GOARCH, "0.1.0", format))
+	}
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-36s %5.1f MB", filepath.Base(path), float64(info.Size())/1e6)
+		if info.Size() > most {
+			t.Errorf("%s is too large", path)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package moving
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// worker looks at the worker's config.
+func (l *look) worker() {
+	file := l.m.WorkerFile
+	if len(l.written) == 0 {
+		return
+	}
+	l.private(file)
+	detail := "ours reads it as it is"
+	if l.m.RunnerFile != "" {
+		detail = "start-worker writes it anew at each start; what is in it now came from the runner config, the pool and its secrets"
+	}
+	l.add(Stays, file, fmt.Sprintf("%d keys: %s", len(l.written), detail), "")
+	var others []string
+	for _, key := range l.written {
+		if !isKey(PublicKeys(), key) && !isKey(ourKeys(), key) && !strings.EqualFold(key, "instanceID") {
+			others = append(others, key)
+		}
+	}
+	if len(others) > 0 {
+		l.add(Differs, file, "keys that no public worker of today knows: "+strings.Join(others, ", ")+
+			"; ours takes those of releases from 11 on, with a warning for each, and refuses all others (exit code 64)",
+			"leave out what nothing needs, in the runner config, the pool or its secrets")
+	}
+	if slices.Contains(l.written, "instanceID") {
+		l.add(Differs, file, "instanceID, as the public start-worker writes it, is lost in the public worker; ours takes it: chain-of-trust certificates name the instance", "")
+	}
+}
+
+// engine compares the engine that the public worker was built with to the one that ours would choose.
+func (l *look) engine() {
+	built, chosen := EngineOf(l.m.WorkerVersion), l.chosenEngine()
+	if l.m.Ours || built == "" {
+		return
+	}
+	if built == chosen {
+		l.add(Stays, l.m.WorkerPath, "engine "+built+", which ours chooses too", "")
+		return
+	}
+	where := "worker: {workerkit: {engine: " + built + "}} in the runner config, which the public start-worker passes over"
+	if l.m.RunnerFile == "" {
+		where = `"workerkit": {"engine": "` + built + `"} in the worker's config`
+	}
+	l.add(Blocks, l.m.WorkerPath, "it is built with the engine "+built+"; ours in its place would choose "+chosen+", by its name and its user",
+		"call the program generic-worker-"+built+", or write "+where)
+}
+
+// EngineOf is the engine in the version text of a worker: "generic-worker (multiuser engine) 1.2.3"; "" when it
+// names none.
+func EngineOf(version string) string {
+	_, rest, _ := strings.Cut(version, "(")
+	engine, _, ok := strings.Cut(rest, " engine)")
+	if !ok {
+		return ""
+	}
+	if engine == "simple" { // before release 62
+		return "insecure"
+	}
+	return engine
+}
+
+// chosenEngine is the engine that ours would choose in the place of the worker's program, run as root.
+func (l *look) chosenEngine() string {
+	for _, of := range []any{l.object("worker")["workerkit"], l.value("workerkit")} {
+		if m, ok := of.(map[string]any); ok {
+			if engine, ok := m["engine"].(string); ok && engine != "" {
+				return engine
+			}
+		}
+	}
+	base := strings.TrimSuffix(strings.ToLower(baseOf(l.m.WorkerPath)), ".exe")
+	for part := range strings.SplitSeq(base, "-") {
+		switch part {
+		case "multiuser", "insecure":
+			return part
+		case "simple":
+			return "insecure"
+		}
+	}
+	for _, s := range l.m.Services {
+		if user := s.Keys["User"]; user != "" && user != "root" {
+			return "insecure"
+		}
+	}
+	return "multiuser"
+}
+
+// key looks at the key that signs chain-of-trust certificates.
+func (l *look) key() {
+	path := l.text("ed25519SigningKeyLocation")
+	if path == "" {
+		return
+	}
+	path = l.m.join(l.m.Dir, path)
+	info, err := os.Stat(Under(l.m.Root, path))
+	if err != nil {
+		l.missingKey(path, err)
+		return
+	}
+	data, ok := l.read(path)
+	if !ok || !info.Mode().IsRegular() {
+		return
+	}
+	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		l.add(Blocks, path, "it is no ed25519 key in base64", "make one with: generic-worker new-ed25519-keypair --file "+path+", and publish its public key")
+		return
+	}
+	l.private(path)
+	public, _ := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	l.add(Stays, path, "the signing key; whoever checks certificates goes on with the public key "+base64.StdEncoding.EncodeToString(public), "")
+}
+
+func (l *look) missingKey(path string, err error) {
+	if !os.IsNotExist(err) {
+		l.add(Blocks, path, "the signing key cannot be read: "+cause(err), "run start-worker check as the user that runs the worker")
+		return
+	}
+	effect := Blocks
+	if l.off("enableChainOfTrust") || EngineOf(l.m.WorkerVersion) == "insecure" || l.chosenEngine() == "insecure" {
+		effect = Differs // nobody reads it
+	}
+	l.add(effect, path, "the signing key is missing; the engine multiuser ends with exit code 82 without it, the engine insecure does not read it",
+		"generic-worker new-ed25519-keypair --file "+path)
+}
+
+// isDir tells whether a folder of the machine is there.
+func (l *look) isDir(path string) bool {
+	info, err := os.Stat(Under(l.m.Root, path))
+	return err == nil && info.IsDir()
+}
+
+// entries are the names of what is in a folder of the machine.
+func (l *look) entries(path string) []fs.DirEntry {
+	entries, _ := os.ReadDir(filepath.Clean(Under(l.m.Root, path))) // what is missing has none
+	return entries
+}

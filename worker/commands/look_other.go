@@ -1,0 +1,5 @@
+//go:build !freebsd
+
+package commands
+
+func eyesOf(c Config) eyes { return lent{c.as} }
