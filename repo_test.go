@@ -28,9 +28,9 @@ func (s source) dir() string { return path.Dir(s.name) }
 
 func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
 
-// testing tells whether the file is test code: a test, or a fake or suite in a <noun>test folder.
+// testing tells whether the file is test code: a test, a fake or suite in a <noun>test folder, or a benchmark.
 func (s source) testing() bool {
-	return s.test() || strings.HasSuffix(s.dir(), "test") || strings.Contains(s.dir(), "test/")
+	return s.test() || strings.HasSuffix(s.dir(), "test") || strings.Contains(s.dir(), "test/") || strings.HasPrefix(s.dir(), "bench/")
 }
 
 // command tells whether the file belongs to a program.
@@ -176,7 +176,7 @@ func TestNoMutablePackageVariables(t *testing.T) {
 func constantByHabit(v *ast.ValueSpec) bool {
 	for i, name := range v.Names {
 		switch {
-		case name.Name == "_", name.Name == "version":
+		case name.Name == "_", name.Name == "version", name.Name == "builtEngine": // the latter are the linker's
 		case strings.HasPrefix(strings.ToLower(name.Name), "err"):
 		case i < len(v.Values) && calls(v.Values[i], "regexp", "MustCompile"):
 		default:

@@ -30,7 +30,16 @@ func (b built) programs(t testing.TB, arch, version string) string {
 	cmd.Dir = top
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	mustRun(t, cmd)
+	list(t, dir)
 	return dir
+}
+
+// list puts a list of licences, which a release makes, beside the programs.
+func list(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "THIRD-PARTY.txt"), []byte("licences\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // nfpm is the program that makes packages, of the version in tools/go.mod.
@@ -70,6 +79,7 @@ func empty(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
+	list(t, dir)
 	return dir
 }
 

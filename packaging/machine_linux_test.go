@@ -82,9 +82,11 @@ type machine struct {
 	t    *testing.T
 	root string
 	cmd  *exec.Cmd
-	init int // the process id of its systemd
-	on   time.Time
+	init int           // the process id of its systemd
 	done chan struct{} // closed when it is off
+
+	on        time.Time     // when it was switched on,
+	monotonic time.Duration // and that by CLOCK_MONOTONIC
 }
 
 // switchOn boots the machine, which is switched off with the test at the latest.
@@ -96,7 +98,11 @@ func (m *machine) switchOn() {
 	}
 	m.cmd = exec.Command("systemd-nspawn", "--register=no", "--keep-unit", "--boot", "--console=pipe", "--directory="+m.root, "--machine=packaging", "--resolv-conf=off")
 	m.cmd.Stdout, m.cmd.Stderr = console, console
-	m.on, m.done = time.Now(), make(chan struct{})
+	var clock unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &clock); err != nil {
+		m.t.Fatal(err)
+	}
+	m.on, m.monotonic, m.done = time.Now(), time.Duration(clock.Nano()), make(chan struct{})
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -65,13 +65,12 @@ func TestRefusals(t *testing.T) {
 		want          string
 	}{
 		"another architecture": {nil, nil, []string{"dpkg", "--install", "/root/wrong.deb"}, "does not match system"},
-		"no privileges":        {nil, nil, []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dpkg", "--install", "/var/tmp/right.deb"}, "superuser privilege"},
+		"no privileges":        {nil, nil, []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dpkg", "--install", "/root/right.deb"}, "superuser privilege"},
 		"a unit by hand": {
 			func() { m.put(unit, "[Service]\nExecStart=/usr/local/bin/start-worker\n") },
 			func() { m.run("rm", unit) },
 			[]string{"dpkg", "--install", "/root/right.deb"}, unit + " is there already",
 		},
-		"read-only": {nil, nil, []string{"unshare", "--mount", "sh", "-c", "mount --bind /usr /usr && mount -o remount,bind,ro /usr && dpkg --install /root/right.deb"}, "is the file system read-only?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.before != nil {
@@ -79,18 +78,30 @@ func TestRefusals(t *testing.T) {
 				defer c.after()
 			}
 			out, err := m.try(c.args...)
-			if err == nil || !strings.Contains(out, c.want) {
-				t.Errorf("%v, says\n%s\nwant %q", err, out, c.want)
-			}
-			for _, path := range []string{"/usr/bin/start-worker", "/usr/lib/systemd/system/start-worker.service", "/var/lib/start-worker"} {
-				if m.has(path) {
-					t.Errorf("there is %s", path)
-				}
-			}
-			if out, _ := m.try("dpkg-query", "--show", "--showformat=${Status}", "workerkit"); strings.Contains(out, "installed") && !strings.Contains(out, "not-installed") {
-				t.Errorf("dpkg says %s", out)
-			}
+			m.refused(t, out, err, c.want)
 		})
+	}
+	t.Run("read-only", func(t *testing.T) {
+		const script = `mount --bind "$0/usr" "$0/usr" && mount -o remount,bind,ro "$0/usr" && chroot "$0" dpkg --install /root/right.deb`
+		out, err := exec.Command("unshare", "--mount", "sh", "-c", script, m.root).CombinedOutput()
+		m.refused(t, string(out), err, "is the file system read-only?")
+	})
+}
+
+// refused looks whether an installation has failed for that reason, with nothing left of it.
+func (m *machine) refused(t *testing.T, out string, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(out, want) {
+		t.Errorf("%v, says\n%s\nwant %q", err, out, want)
+	}
+	for _, path := range []string{"/usr/bin/start-worker", "/usr/lib/systemd/system/start-worker.service", "/var/lib/start-worker"} {
+		if m.has(path) {
+			t.Errorf("there is %s", path)
+		}
+	}
+	out, _ = m.try("dpkg-query", "--show", "--showformat=${db:Status-Status}", "workerkit")
+	if strings.HasPrefix(out, "installed") || strings.HasPrefix(out, "half") || strings.HasPrefix(out, "unpacked") {
+		t.Errorf("dpkg says that it is %s", out)
 	}
 }
 
@@ -152,29 +163,5 @@ func TestRPM(t *testing.T) {
 	rpm("--erase", "workerkit")
 	if m.has(wanted) || m.has("/usr/bin/start-worker") || !m.has("/var/lib/start-worker") {
 		t.Error("after it was erased there is the service, or no state")
-	}
-}
-
-// TestSizes says how large the programs and packages are.
-func TestSizes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds all programs")
-	}
-	b := built{t.TempDir()}
-	const most = 40 << 20 // for one package
-	programs := b.programs(t, runtime.GOARCH, "0.1.0")
-	files := []string{filepath.Join(programs, "start-worker"), filepath.Join(programs, "generic-worker")}
-	for _, format := range []string{"deb", "rpm"} {
-		files = append(files, b.pack(t, programs, runtime.GOARCH, "0.1.0", format))
-	}
-	for _, path := range files {
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%-36s %5.1f MB", filepath.Base(path), float64(info.Size())/1e6)
-		if info.Size() > most {
-			t.Errorf("%s is too large", path)
-		}
 	}
 }

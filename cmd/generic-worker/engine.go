@@ -6,9 +6,14 @@ import (
 	"github.com/workerkit/workerkit/worker/config"
 )
 
+// builtEngine is the engine that the program was built for, as the public ones are; "" is any.
+// Releases set it with -ldflags "-X main.builtEngine=insecure".
+var builtEngine string //nolint:gochecknoglobals // the linker sets nothing else
+
 // chooseEngine says which engine runs: the configured one; else the one that the program is
-// called by, as the public binaries are; else the one that a privileged user needs.
-func chooseEngine(configured, program string, privileged bool) string {
+// called by, as the public binaries are; else the one that it was built for; else the one that a
+// privileged user needs.
+func chooseEngine(configured, program, built string, privileged bool) string {
 	if configured != "" {
 		return configured
 	}
@@ -21,7 +26,10 @@ func chooseEngine(configured, program string, privileged bool) string {
 			return config.EngineInsecure
 		}
 	}
-	if privileged {
+	switch {
+	case built != "":
+		return built
+	case privileged:
 		return config.EngineMultiuser
 	}
 	return config.EngineInsecure
@@ -29,5 +37,5 @@ func chooseEngine(configured, program string, privileged bool) string {
 
 // fit completes a configuration for this program, as it was called, on this machine.
 func fit(c *config.Config, program string) (warnings []string, err error) {
-	return c.Fit(chooseEngine(c.Workerkit.Engine, program, privileged()), desktop())
+	return c.Fit(chooseEngine(c.Workerkit.Engine, program, builtEngine, privileged()), desktop())
 }

@@ -73,7 +73,7 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	switch args[1] {
 	case "--version":
-		fmt.Fprintln(stdout, versionText(chooseEngine("", args[0], privileged())))
+		fmt.Fprintln(stdout, versionText(chooseEngine("", args[0], builtEngine, privileged())))
 		return 0
 	case "--short-version":
 		fmt.Fprintln(stdout, version.String())

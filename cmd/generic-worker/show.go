@@ -18,7 +18,7 @@ import (
 // of docker-worker as well, which a configuration can enable.
 func showSchema(program string, stdout, stderr io.Writer) int {
 	defaults := config.Defaults()
-	defaults.Workerkit.Engine = chooseEngine("", program, privileged())
+	defaults.Workerkit.Engine = chooseEngine("", program, builtEngine, privileged())
 	text, err := parts{config: &defaults}.document(runtime.GOOS == "linux")
 	if err != nil {
 		fmt.Fprintln(stderr, "generic-worker:", err)

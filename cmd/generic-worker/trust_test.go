@@ -215,7 +215,7 @@ func TestSigningKey(t *testing.T) {
 func TestSchemaByProgram(t *testing.T) {
 	accepts := func(program, payload string) bool {
 		c := config.Defaults()
-		c.Workerkit.Engine = chooseEngine("", program, false)
+		c.Workerkit.Engine = chooseEngine("", program, "", false)
 		schema, err := parts{config: &c}.schema()
 		if err != nil {
 			t.Fatal(err)

@@ -141,7 +141,7 @@ func TestARunnerThatHangs(t *testing.T) {
 		hangs := make(chan struct{})
 		o.set(func() { o.hangs, o.tasks = hangs, true })
 		after(10 * time.Second)
-		if got, want := o.took()[1:], []string{"WATCHDOG_USEC=0", "STATUS=does not answer; left alone while tasks run"}; !slices.Equal(got, want) {
+		if got, want := o.took()[1:], []string{"WATCHDOG_USEC=0\nSTATUS=does not answer; left alone while tasks run"}; !slices.Equal(got, want) {
 			t.Errorf("with a task it said %q, want %q", got, want)
 		}
 		o.set(func() { o.tasks = false })

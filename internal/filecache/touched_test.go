@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/fetch"
+	"github.com/workerkit/workerkit/internal/replace"
 	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/internal/tc"
 )
@@ -30,7 +31,7 @@ func TestTouched(t *testing.T) {
 			return errors.Join(err, os.WriteFile(path, []byte("THE CONTENT"), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
 		}, false},
 		"other file": {func(path string) error {
-			return errors.Join(os.WriteFile(path+"2", []byte("THE CONTENT"), 0o600), os.Rename(path+"2", path))
+			return errors.Join(os.WriteFile(path+"2", []byte("THE CONTENT"), 0o600), replace.Rename(path+"2", path))
 		}, false},
 		"longer":  {func(path string) error { return os.WriteFile(path, []byte("the content, and more"), 0o600) }, false},
 		"removed": {os.Remove, false},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -87,7 +88,7 @@ func offline(err error) bool {
 	if _, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, refused) {
 		return true // the server of names would be on this machine, and is not there yet
 	}
-	return errors.Is(err, unreachable)
+	return errors.Is(err, unreachable) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,9 +83,9 @@ func TestSleepUntil(t *testing.T) {
 // meanwhile is done within a minute.
 func TestMachineSleeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start, slept := time.Now(), time.Duration(0)
-		time.AfterFunc(90*time.Second, func() { slept = 3 * time.Hour })
-		wall := func() time.Time { return time.Now().Round(0).Add(slept) }
+		start, slept := time.Now(), atomic.Int64{}
+		time.AfterFunc(90*time.Second, func() { slept.Store(int64(3 * time.Hour)) })
+		wall := func() time.Time { return time.Now().Round(0).Add(time.Duration(slept.Load())) }
 		if !retry.SleepUntilOn(t.Context(), start.Add(2*time.Hour), wall) || time.Since(start) != 2*time.Minute {
 			t.Errorf("it took %v of the machine's time", time.Since(start))
 		}

@@ -26,7 +26,9 @@ import (
 	"` + module + `/internal/version"
 )
 
-func main() { os.Stdout.WriteString("I am " + version.Text() + "\n") }
+var builtEngine = "any"
+
+func main() { os.Stdout.WriteString("I am " + version.Text() + " for " + builtEngine + "\n") }
 `
 
 // checkout makes a repository with everything that a release needs, as small as it can be, and a

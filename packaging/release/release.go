@@ -156,15 +156,12 @@ func (r *release) platform(ctx context.Context, p platform) error {
 	var paths []string
 	for _, name := range r.programs {
 		path := filepath.Join(bin, p.program(name))
-		if err := r.hooks[p.os].Sign(ctx, path); err != nil {
-			return err
-		}
-		if err := r.age(path); err != nil {
+		if err := r.finish(ctx, p, path); err != nil {
 			return err
 		}
 		paths = append(paths, path)
 	}
-	if err := r.bare(p, bin); err != nil {
+	if err := r.bare(ctx, p, bin); err != nil {
 		return err
 	}
 	name := r.name(p)
@@ -194,17 +191,37 @@ func (r *release) platform(ctx context.Context, p platform) error {
 	return os.RemoveAll(bin) // the disk holds one platform's at a time
 }
 
+// finish has a program signed, and gives it the time of the release.
+func (r *release) finish(ctx context.Context, p platform, path string) error {
+	if err := r.hooks[p.os].Sign(ctx, path); err != nil {
+		return err
+	}
+	return r.age(path)
+}
+
 // bare puts the programs of the public releases under their names, for those who download them
-// by these: without an archive, without .exe, one name for each engine.
-func (r *release) bare(p platform, bin string) error {
-	for name, program := range map[string]string{
-		"start-worker": "start-worker", "generic-worker-insecure": "generic-worker", "generic-worker-multiuser": "generic-worker",
-	} {
+// by these: without an archive, without .exe. As there, a worker keeps the engine that it was built
+// for, whatever it is called on the machine.
+func (r *release) bare(ctx context.Context, p platform, bin string) error {
+	const runner, worker = "start-worker", "generic-worker"
+	for _, program := range []string{runner, worker} {
 		if !slices.Contains(r.programs, program) {
 			return fmt.Errorf("there is no program %s in cmd/", program)
 		}
-		err := r.put(archive.File{Name: name + "-" + p.dashed(), Path: filepath.Join(bin, p.program(program))})
-		if err != nil {
+	}
+	if err := r.put(archive.File{Name: runner + "-" + p.dashed(), Path: filepath.Join(bin, p.program(runner))}); err != nil {
+		return err
+	}
+	for _, engine := range []string{"insecure", "multiuser"} {
+		dir := filepath.Join(bin, engine)
+		if err := r.build(ctx, p, dir, r.source, []string{worker}, "main.builtEngine="+engine); err != nil {
+			return err
+		}
+		path := filepath.Join(dir, p.program(worker))
+		if err := r.finish(ctx, p, path); err != nil {
+			return err
+		}
+		if err := r.put(archive.File{Name: worker + "-" + engine + "-" + p.dashed(), Path: path}); err != nil {
 			return err
 		}
 	}

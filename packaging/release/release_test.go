@@ -77,16 +77,19 @@ func linuxRelease(t *testing.T, out string) {
 	if !strings.Contains(files["workerkit-1.2.3-linux-amd64/THIRD-PARTY.txt"], "\nstd ") {
 		t.Error("Go's own licence is not in the list")
 	}
-	bare := filepath.Join(out, "generic-worker-insecure-linux-amd64")
-	if data, err := os.ReadFile(bare); err != nil || string(data) != files["workerkit-1.2.3-linux-amd64/generic-worker"] {
+	bare := filepath.Join(out, "start-worker-linux-amd64")
+	if data, err := os.ReadFile(bare); err != nil || string(data) != files["workerkit-1.2.3-linux-amd64/start-worker"] {
 		t.Errorf("the program by its public name is another: %v", err)
 	}
 	if runtime.GOOS+runtime.GOARCH != "linuxamd64" {
 		t.Skip("these programs do not run here")
 	}
-	got, err := exec.CommandContext(t.Context(), bare).Output()
-	if err != nil || !strings.HasPrefix(string(got), "I am 1.2.3+") || len(got) != len("I am 1.2.3+\n")+40 {
-		t.Errorf("%v: %s", err, got)
+	for name, engine := range map[string]string{"start-worker": "any", "generic-worker-insecure": "insecure", "generic-worker-multiuser": "multiuser"} {
+		got, err := exec.CommandContext(t.Context(), filepath.Join(out, name+"-linux-amd64")).Output() //nolint:gosec // made here
+		commit, ok := strings.CutPrefix(strings.TrimSuffix(string(got), " for "+engine+"\n"), "I am 1.2.3+")
+		if err != nil || !ok || len(commit) != 40 {
+			t.Errorf("%s: %v: %s", name, err, got)
+		}
 	}
 }
 

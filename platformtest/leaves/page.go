@@ -34,7 +34,7 @@ func (s Seen) Level(l Leaf) Level {
 // Page writes the two tables of docs/platforms.md: how many leaves each system has, and all leaves.
 func Page(leaves []Leaf, seen Seen) string {
 	var b strings.Builder
-	b.WriteString("## How many\n\n| system | leaves | run | run under Wine | compiled only |\n|---|---|---|---|---|\n")
+	b.WriteString("## How many\n\n| system | leaves | run, on Linux | run under Wine | compiled only |\n|---|---|---|---|---|\n")
 	for _, system := range Systems() {
 		count := map[Level]int{}
 		total := 0
@@ -46,6 +46,7 @@ func Page(leaves []Leaf, seen Seen) string {
 		}
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", system, total, count[Run], count[Wine], count[Compiled])
 	}
+	b.WriteString("\nWhat windows, darwin and freebsd have in the column of Linux are files that they share with it.\n")
 	b.WriteString("\n## All\n\n| file | built for | level |\n|---|---|---|\n")
 	for _, l := range leaves {
 		b.WriteString(row(l, seen.Level(l)))

@@ -52,7 +52,7 @@ func start(ctx context.Context) error {
 	flag.StringVar(&o.run, "run", "", "only the tests that match that `pattern`")
 	flag.BoolVar(&o.verbose, "v", false, "show what every test prints")
 	flag.BoolVar(&o.all, "all", false, "run also what is on the list of what cannot work")
-	flag.DurationVar(&o.limit, "timeout", 2*time.Minute, "how `long` the tests of one package may take")
+	flag.DurationVar(&o.limit, "timeout", 4*time.Minute, "how `long` the tests of one package may take")
 	flag.Parse()
 	if missing := wine.Missing(); len(missing) > 0 {
 		return fmt.Errorf("please install (Debian's names): %s", strings.Join(missing, " "))

@@ -14,7 +14,7 @@ import (
 
 // head is the part of the page that people write.
 //
-//go:embed head.md
+//go:embed head.txt
 var head string
 
 func main() {

@@ -16,7 +16,9 @@ import (
 )
 
 // wine tells whether this is Wine.
-func wine() bool { return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil }
+func wine() bool {
+	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+}
 
 // Shells with a terminal and without one take commands, and end with the tree.
 func TestShells(t *testing.T) {

@@ -200,6 +200,7 @@ func dockerd(dir, _ string) *exec.Cmd {
 func preparePodman(dir string) error {
 	conf := `[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+dns_servers = ["127.0.0.1"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"

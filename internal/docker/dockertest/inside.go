@@ -19,7 +19,7 @@ import (
 
 // script prepares the rest of the namespaces and runs the test. It stays the first process there,
 // which takes the orphans that engines leave. /run and /var/lib/cni are where they keep notes. Names are
-// not found at once: nobody could answer.
+// not found at once, here and in Podman's containers: nobody could answer.
 const script = `mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up || exit 1
 echo nameserver 127.0.0.1 > /etc/resolv.conf
 for dir in /var/lib/cni /var/lib/containers; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 tmpfs $dir; done
