@@ -60,7 +60,7 @@ test-windows: ## the tests as Windows programs in Wine, and the programs themsel
 # Programs that tests start are covered by way of GOCOVERDIR. A failing test does not hide what was run.
 platforms: ## docs/platforms.md, from the tests here and in Wine with coverage (half an hour)
 	rm -rf $(COVER) && mkdir -p $(COVER)/linux $(COVER)/windows && chmod 1777 $(COVER)/linux
-	-GOCOVERDIR=$(COVER)/linux go test -timeout 20m -coverpkg=./... ./... -args -test.gocoverdir=$(COVER)/linux
+	-GOFLAGS="-cover -coverpkg=github.com/workerkit/workerkit/..." go test -timeout 20m -exec "env GOCOVERDIR=$(COVER)/linux" ./... -args -test.gocoverdir=$(COVER)/linux
 	go tool covdata textfmt -i $(COVER)/linux -o $(COVER)/linux.txt
 	-go run ./platformtest/onwine -coverprofile $(COVER)/wine.txt
 	GOCOVERDIR=$(COVER)/windows PLATFORMTEST_WINE=$(WINE) go test -count=1 ./platformtest/wine

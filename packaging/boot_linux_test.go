@@ -23,6 +23,7 @@ type site struct {
 	*machine
 	deployment *localtest.Instance
 	queue      *tcqueue.Queue
+	worker     localtest.Worker
 }
 
 // TestMachine installs the package on a clean Debian, boots that, and has it work. The package is
@@ -33,11 +34,10 @@ func TestMachine(t *testing.T) {
 			t.Skip("it boots a machine")
 		}
 		archive := debian(t)
-		b := built{t.TempDir()}
-		programs := b.programs(t, runtime.GOARCH, "0.1.0")
-		one := b.pack(t, programs, runtime.GOARCH, "0.1.0", "deb")
-		sizes(t, filepath.Join(programs, "start-worker"), filepath.Join(programs, "generic-worker"), one, b.pack(t, programs, runtime.GOARCH, "0.1.0", "rpm"))
-		two := b.pack(t, b.programs(t, runtime.GOARCH, "0.2.0"), runtime.GOARCH, "0.2.0", "deb")
+		old := programs(t, runtime.GOARCH, "0.1.0")
+		one := pack(t, old, runtime.GOARCH, "0.1.0", "deb")
+		sizes(t, filepath.Join(old, "start-worker"), filepath.Join(old, "generic-worker"), one, pack(t, old, runtime.GOARCH, "0.1.0", "rpm"))
+		two := pack(t, programs(t, runtime.GOARCH, "0.2.0"), runtime.GOARCH, "0.2.0", "deb")
 		isolated(t, map[string]string{"PACKAGING_ROOT": archive, "PACKAGING_ONE": one, "PACKAGING_TWO": two})
 		return
 	}
@@ -51,6 +51,7 @@ func TestMachine(t *testing.T) {
 	s.upgrade(first)
 	s.remove()
 	s.purge()
+	s.unprivileged()
 }
 
 // sizes says how large files are.
@@ -81,8 +82,14 @@ func (s *site) install() {
 			s.t.Errorf("there is no %s", path)
 		}
 	}
-	w := s.deployment.Pool(s.t, pool)
-	s.put("/etc/start-worker/secret", w.Secret)
+	s.worker = s.deployment.Pool(s.t, pool)
+	s.configure("generic-worker-multiuser", "/home", "")
+}
+
+// configure writes start-worker's config; more is a line of it.
+func (s *site) configure(program, tasks, more string) {
+	s.t.Helper()
+	s.put("/etc/start-worker/secret", s.worker.Secret)
 	s.put("/etc/start-worker.yml", fmt.Sprintf(`
 provider:
   providerType: static
@@ -93,16 +100,17 @@ provider:
   staticSecretFile: /etc/start-worker/secret
 worker:
   implementation: generic-worker
-  path: /usr/bin/generic-worker-multiuser
+  path: /usr/bin/%s
   configPath: /etc/generic-worker/config
 cacheOverRestarts: /var/lib/start-worker/state.json
 workerConfig:
   ed25519SigningKeyLocation: /etc/generic-worker/ed25519.key
-  tasksDir: /home
+  tasksDir: %s
   cachesDir: /var/lib/generic-worker/caches
   downloadsDir: /var/lib/generic-worker/downloads
   headlessTasks: true
-`, s.deployment.RootURL, pool, w.Group, w.ID))
+%s
+`, s.deployment.RootURL, pool, s.worker.Group, s.worker.ID, program, tasks, more))
 }
 
 // create makes a task that says who it is and runs until it may end.
@@ -227,6 +235,28 @@ func (s *site) purge() {
 	if left, _ := filepath.Glob(filepath.Join(s.root, "etc/systemd/system/*/*start-worker*")); left != nil {
 		s.t.Errorf("%v are left", left)
 	}
+}
+
+// unprivileged has a worker that is not root work, as the package's example has it.
+func (s *site) unprivileged() {
+	s.t.Helper()
+	s.run("dpkg", "--install", "/root/two.deb")
+	s.configure("generic-worker-insecure", "/var/lib/generic-worker/tasks", "controlSocket: /run/start-worker/socket")
+	s.run("mkdir", "/etc/systemd/system/start-worker.service.d")
+	s.run("cp", "/usr/share/doc/workerkit/examples/unprivileged.conf", "/etc/systemd/system/start-worker.service.d/")
+	s.run("systemctl", "daemon-reload")
+	s.run("systemctl", "start", "workerkit-key.service")
+	s.run("sh", "-c", "sed 's/root root/generic-worker generic-worker/' /usr/lib/tmpfiles.d/workerkit.conf >/etc/tmpfiles.d/workerkit.conf")
+	s.run("systemd-tmpfiles", "--create", "workerkit.conf")
+	s.run("sh", "-c", "chown generic-worker: /etc/start-worker.yml /etc/start-worker/* /etc/generic-worker/*")
+	s.run("systemctl", "start", "start-worker.service")
+	task := s.create("unprivileged")
+	s.becomes(task, "running")
+	if user := s.run("stat", "--format=%U", "/proc/"+s.state("MainPID")); user != "generic-worker" {
+		s.t.Errorf("start-worker is %s", user)
+	}
+	s.run("start-worker", "status", "--socket", "/run/start-worker/socket")
+	s.finish(task, "unprivileged")
 }
 
 func (s *site) journal() string {

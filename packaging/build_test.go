@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,18 +14,10 @@ const top = ".."
 // when is the time of all files in the packages of tests.
 const when = "1700000000"
 
-// built is what the tests of a run share: the programs and nfpm are built once each.
-type built struct {
-	dir string
-}
-
 // programs builds start-worker and generic-worker as a release has them, and returns their folder.
-func (b built) programs(t testing.TB, arch, version string) string {
+func programs(t testing.TB, arch, version string) string {
 	t.Helper()
-	dir := filepath.Join(b.dir, arch+"-"+version)
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
+	dir := t.TempDir()
 	const variable = "github.com/workerkit/workerkit/internal/version.version"
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X "+variable+"="+version, "-o", dir+string(filepath.Separator), "./cmd/start-worker", "./cmd/generic-worker")
 	cmd.Dir = top
@@ -42,24 +35,14 @@ func list(t testing.TB, dir string) {
 	}
 }
 
-// nfpm is the program that makes packages, of the version in tools/go.mod.
-func (b built) nfpm(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(b.dir, "nfpm")
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	cmd := exec.Command("go", "build", "-o", path, "github.com/goreleaser/nfpm/v2/cmd/nfpm")
-	cmd.Dir = filepath.Join(top, "tools")
-	mustRun(t, cmd)
-	return path
-}
-
 // pack makes a package of the programs in a folder, and returns its path.
-func (b built) pack(t testing.TB, programs, arch, version, format string) string {
+func pack(t testing.TB, programs, arch, version, format string) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command(b.nfpm(t), "package", "--config", "packaging/nfpm.yaml", "--packager", format, "--target", dir+string(filepath.Separator))
+	which := exec.Command("go", "tool", "-modfile=tools/go.mod", "-n", "nfpm") // builds it, for this machine
+	which.Dir = top
+	nfpm := strings.TrimSpace(mustRun(t, which))
+	cmd := exec.Command(nfpm, "package", "--config", "packaging/nfpm.yaml", "--packager", format, "--target", dir+string(filepath.Separator))
 	cmd.Dir = top
 	cmd.Env = append(os.Environ(), "GOARCH="+arch, "VERSION="+version, "BIN="+programs, "SOURCE_DATE_EPOCH="+when)
 	mustRun(t, cmd)

@@ -13,10 +13,9 @@ import (
 // TestContents: both formats have the same files, and the names that say the engine.
 func TestContents(t *testing.T) {
 	need(t, "dpkg-deb", "rpm")
-	b := built{t.TempDir()}
 	programs := empty(t)
-	deb := mustRun(t, exec.Command("dpkg-deb", "--contents", b.pack(t, programs, "amd64", "0.1.0", "deb")))
-	rpm := mustRun(t, exec.Command("rpm", "--query", "--package", "--dump", "--nosignature", b.pack(t, programs, "amd64", "0.1.0", "rpm")))
+	deb := mustRun(t, exec.Command("dpkg-deb", "--contents", pack(t, programs, "amd64", "0.1.0", "deb")))
+	rpm := mustRun(t, exec.Command("rpm", "--query", "--package", "--dump", "--nosignature", pack(t, programs, "amd64", "0.1.0", "rpm")))
 	for _, want := range []string{
 		"/usr/bin/start-worker", "/usr/bin/generic-worker", "/usr/bin/generic-worker-insecure", "/usr/bin/generic-worker-multiuser",
 		"/usr/lib/systemd/system/start-worker.service", "/usr/lib/systemd/system/workerkit-key.service",
@@ -33,12 +32,11 @@ func TestContents(t *testing.T) {
 
 // TestTheSamePackageTwice: of the same programs, to the byte.
 func TestTheSamePackageTwice(t *testing.T) {
-	b := built{t.TempDir()}
 	programs := empty(t)
 	for _, format := range []string{"deb", "rpm"} {
 		var first []byte
 		for range 2 {
-			data, err := os.ReadFile(b.pack(t, programs, "arm64", "0.1.0", format))
+			data, err := os.ReadFile(pack(t, programs, "arm64", "0.1.0", format))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,11 +51,10 @@ func TestTheSamePackageTwice(t *testing.T) {
 // TestRefusals: a package that cannot be installed says why, and leaves nothing.
 func TestRefusals(t *testing.T) {
 	archive := debian(t)
-	b := built{t.TempDir()}
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	m := &machine{t: t, root: unpacked(t, archive)}
-	m.bring(b.pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/right.deb")
-	m.bring(b.pack(t, empty(t), other, "0.1.0", "deb"), "/root/wrong.deb")
+	m.bring(pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/right.deb")
+	m.bring(pack(t, empty(t), other, "0.1.0", "deb"), "/root/wrong.deb")
 	const unit = "/etc/systemd/system/start-worker.service"
 	for name, c := range map[string]struct {
 		before, after func()
@@ -108,9 +105,8 @@ func (m *machine) refused(t *testing.T, out string, err error, want string) {
 // TestHalfAnInstallation is completed by the next.
 func TestHalfAnInstallation(t *testing.T) {
 	archive := debian(t)
-	b := built{t.TempDir()}
 	m := &machine{t: t, root: unpacked(t, archive)}
-	m.bring(b.pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/p.deb")
+	m.bring(pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/p.deb")
 	m.run("dpkg", "--unpack", "/root/p.deb")
 	const wanted = "/etc/systemd/system/multi-user.target.wants/start-worker.service"
 	if m.has(wanted) {
@@ -140,7 +136,6 @@ func TestHalfAnInstallation(t *testing.T) {
 func TestRPM(t *testing.T) {
 	need(t, "rpm")
 	archive := debian(t)
-	b := built{t.TempDir()}
 	m := &machine{t: t, root: unpacked(t, archive)}
 	arch := runtime.GOARCH
 	rpm := func(args ...string) string {
@@ -151,12 +146,12 @@ func TestRPM(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(m.root, "var/lib/rpm"), 0o755); err != nil { //nolint:gosec // as rpm has it
 		t.Fatal(err)
 	}
-	rpm("--install", b.pack(t, empty(t), arch, "0.1.0", "rpm"))
+	rpm("--install", pack(t, empty(t), arch, "0.1.0", "rpm"))
 	const wanted = "/etc/systemd/system/multi-user.target.wants/start-worker.service"
 	if !m.has(wanted) || !m.has("/usr/bin/generic-worker-insecure") {
 		t.Error("it is not installed, or not enabled")
 	}
-	rpm("--upgrade", b.pack(t, empty(t), arch, "0.2.0", "rpm"))
+	rpm("--upgrade", pack(t, empty(t), arch, "0.2.0", "rpm"))
 	if !m.has(wanted) || !m.has("/usr/bin/start-worker") {
 		t.Error("after an upgrade it is not enabled, or not there")
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/filecache"
 	"github.com/workerkit/workerkit/internal/firewall"
 	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/worker"
 	"github.com/workerkit/workerkit/worker/config"
 	"github.com/workerkit/workerkit/worker/dockerworker"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -41,15 +43,17 @@ func (p parts) native(engine engines.Engine, list []plugins.Plugin) ([]taskrun.K
 }
 
 // openContainers has runs take payloads of docker-worker, where they are enabled, before all others. The
-// returned function is for after the last run. With an error, code is what the program ends with.
+// returned function is for after the last run. Where it is nil, the program ends with code.
 func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), code int, err error) {
 	if !p.config.D2GConfig.EnableD2G {
 		return func() {}, 0, nil
 	}
-	found, err := docker.Await(context.Background(), "", dockerTime, func(why error) {
-		p.logger.Warn("waiting for an engine of containers", "atMost", dockerTime, "reason", why)
-	})
-	if err != nil {
+	found, err := p.awaitDocker()
+	switch {
+	case errors.Is(err, errLeaving):
+		code, err = p.exit(worker.EndDrained)
+		return nil, code, err
+	case err != nil:
 		return nil, exitInvalid, fmt.Errorf("payloads of docker-worker are enabled (d2gConfig.enableD2G), and cannot be run: %w", err)
 	}
 	if here := strings.HasPrefix(found.Host, "unix:") && !found.Rootless; p.config.Workerkit.BlockMetadata && !here {
@@ -82,6 +86,38 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 	p.collect(found.Folder, store)
 	p.collectors = append(p.collectors, others...) // images go first, as those of the public worker
 	return shut, 0, nil
+}
+
+// awaitDocker waits for the engine of containers. The error is errLeaving when this worker was told to end
+// meanwhile, which nobody else hears yet.
+func (p *program) awaitDocker() (*docker.Engine, error) {
+	ctx, leave := context.WithCancelCause(context.Background())
+	defer leave(nil)
+	var told, gone <-chan struct{}
+	if p.runner != nil {
+		told, gone = p.runner.told, p.runner.gone
+	}
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		select {
+		case <-told:
+		case <-gone:
+		case s := <-p.orders:
+			p.firstSignal.Store(&s)
+		case <-ctx.Done():
+			return
+		}
+		leave(errLeaving)
+	})
+	found, err := docker.Await(ctx, "", dockerTime, func(why error) {
+		p.logger.Warn("waiting for an engine of containers", "atMost", dockerTime, "reason", why)
+	})
+	leave(nil)
+	listener.Wait()
+	if err == nil && errors.Is(context.Cause(ctx), errLeaving) {
+		return nil, errors.Join(errLeaving, found.Close())
+	}
+	return found, err //nolint:wrapcheck // says what is wrong
 }
 
 // pulls is how often a registry is asked that does not answer, as docker-worker did: for a quarter of a

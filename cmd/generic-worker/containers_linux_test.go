@@ -22,6 +22,7 @@ import (
 	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
 
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
+	"github.com/workerkit/workerkit/internal/protocol"
 )
 
 // TestContainers runs all of these with each real engine of containers, one after the other.
@@ -319,6 +320,26 @@ func TestNoContainerEngine(t *testing.T) {
 	contains(t, p.stderr.String(), "d2gConfig.enableD2G", "nowhere: this is no address", "DOCKER_HOST")
 	if n := m.counts()["queue.claimWork"]; n != 0 || m.reason(id, 0) != "pending" {
 		t.Errorf("it claimed %d times; the task is %s", n, m.reason(id, 0))
+	}
+}
+
+// TestLeavesWhileItWaitsForAnEngine: what ends a worker is heard before there is an engine.
+func TestLeavesWhileItWaitsForAnEngine(t *testing.T) {
+	for name, end := range map[string]func(p *process){
+		"told":    func(p *process) { p.say(protocol.Message{Type: protocol.GracefulTermination}) },
+		"no more": func(p *process) { _ = p.stdin.Close() },
+	} {
+		m := newMachine(t, map[string]any{"d2gConfig": object{"enableD2G": true}})
+		t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(m.dir, "none"))
+		p := m.start("--with-worker-runner")
+		p.welcome(protocol.All()...)
+		until(t, "it says that it waits", func() bool { return strings.Contains(p.logged(), "waiting for an engine of containers") })
+		begin := time.Now()
+		end(p)
+		p.exits(exitDrained)
+		if took := time.Since(begin); took > dockerTime/4 || m.counts()["queue.claimWork"] > 0 {
+			t.Errorf("%s: it ended after %s and %v", name, took, m.counts())
+		}
 	}
 }
 

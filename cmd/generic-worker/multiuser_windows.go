@@ -60,15 +60,10 @@ func (p parts) further() []plugins.Plugin {
 	if c.Workerkit.Engine != config.EngineMultiuser {
 		return nil
 	}
-	stay := time.Duration(c.MaxTaskRunTime) * time.Second
-	if stuck := time.Duration(c.Workerkit.StuckAfterSecs) * time.Second; stuck > 0 {
-		const margin = 2 // else the run would be taken for one that is stuck
-		stay = min(stay, stuck/margin)
-	}
 	return []plugins.Plugin{
 		rdp.New(rdp.Config{
 			Disabled: !c.EnableRDP, Pool: c.TaskQueueID(), Expander: p.client, Uploader: p.uploader(),
-			Host: address(c.PublicIP), Stay: stay, Leaving: p.leaving, Now: time.Now,
+			Host: address(c.PublicIP), Stay: time.Duration(c.MaxTaskRunTime) * time.Second, Leaving: p.leaving, Now: time.Now,
 		}),
 		runasadmin.New(runasadmin.Config{
 			Disabled: !c.EnableRunAsAdministrator, Capacity: int(c.Capacity), Pool: c.TaskQueueID(), Expander: p.client,

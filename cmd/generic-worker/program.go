@@ -126,7 +126,7 @@ func (p *program) work(made parts, count *counter, runs taskrun.Deps) (int, erro
 	}
 	defer closeMounts()
 	closeContainers, code, err := p.openContainers(made, &runs)
-	if err != nil {
+	if closeContainers == nil {
 		return code, err
 	}
 	defer closeContainers()

@@ -17,9 +17,11 @@ const welcomeTimeout = 10 * time.Second
 type runner struct {
 	conn *protocol.Conn
 	gone chan struct{} // closed when the runner has gone
-	err  error         // why, once it is
+	told chan struct{} // closed when it has said that this worker is to end
+	err  error         // why it has gone, once it has
 
 	mu      sync.Mutex
+	ending  bool // told is closed
 	handle  func(protocol.Message)
 	waiting []protocol.Message // came before somebody listened
 }
@@ -28,7 +30,7 @@ type runner struct {
 // worker's log goes to it, if it takes it. The goroutine that listens ends with the process,
 // as a read of standard input cannot be ended.
 func meet(in io.Reader, out io.Writer, sink *sink) *runner {
-	r := &runner{conn: protocol.New(out, protocol.All()), gone: make(chan struct{})}
+	r := &runner{conn: protocol.New(out, protocol.All()), gone: make(chan struct{}), told: make(chan struct{})}
 	go func() {
 		defer close(r.gone)
 		r.err = r.conn.Read(in, r.received, func(string) {})
@@ -47,6 +49,10 @@ func meet(in io.Reader, out io.Writer, sink *sink) *runner {
 func (r *runner) received(m protocol.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if m.Type == protocol.GracefulTermination && !r.ending {
+		r.ending = true
+		close(r.told)
+	}
 	if r.handle == nil {
 		r.waiting = append(r.waiting, m)
 		return

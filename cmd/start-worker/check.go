@@ -71,7 +71,7 @@ func (p program) check(ctx context.Context, args []string) int {
 	}
 	w, services := p.host.installed.find(w, moves)
 	if w.runner == "" && w.worker == "" {
-		return p.misused("check", "which CONFIG?")
+		return p.misused("check", "which CONFIG? No service of this machine names one, and none is at a usual place")
 	}
 	var c config.Config
 	found := checked{Config: w.runner, Warnings: []string{}, Problems: []string{}}
@@ -114,6 +114,9 @@ func (p program) checkRunner(ctx context.Context, path string, found *checked) c
 		var did bool
 		did, err = p.checkWorker(ctx, path, c)
 		found.unasked = !did
+		if did && err == nil && !namesKey(c.WorkerConfig) {
+			found.Warnings = append(found.Warnings, path+": workerConfig: "+keyLocation+" is not here: the pool or its secrets must have it")
+		}
 	}
 	for _, problem := range each(err) {
 		found.Problems = append(found.Problems, problem.Error())
@@ -139,8 +142,8 @@ func (p program) say(found checked) {
 			}
 		}
 	}
-	p.moves("moving over from the public programs:", found.Over)
-	p.moves("going back to the public programs:", found.Back)
+	p.moves("moving over from the public programs:", found.Over, len(found.Problems) > 0)
+	p.moves("going back to the public programs:", found.Back, len(found.Problems) > 0)
 }
 
 // checkWorker has our own worker check what it would get, as far as that is known before the
@@ -210,9 +213,25 @@ func mentioned(settings []config.Setting, text string) string {
 	return " [" + strings.Join(places, ", ") + "]"
 }
 
+// keyLocation is the one key that a worker needs, that has no default and that a pool can give as well.
+const keyLocation = "ed25519SigningKeyLocation"
+
+// namesKey tells whether a worker's config has it, or one of its former names.
+func namesKey(workerConfig map[string]any) bool {
+	for key := range workerConfig {
+		if strings.HasSuffix(strings.ToLower(key), "signingkeylocation") {
+			return true
+		}
+	}
+	return false
+}
+
 // known is the worker's config as far as it is known before the machine registers.
 func known(ctx context.Context, c config.Config) ([]byte, error) {
 	rendered := config.Merge(c.WorkerConfig)
+	if !namesKey(rendered) {
+		rendered[keyLocation] = "of the pool"
+	}
 	if kind := c.Place.Kind; !kind.Ephemeral {
 		id, err := kind.New(c.Place.Values, asking()).Identify(ctx)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func testHost() host {
 	}
 }
 
-// ourWorker is a stand-in for our worker that knows no key but capacity.
+// ourWorker is a stand-in for our worker that knows one wrong key and needs another.
 func ourWorker() {
 	if os.Args[1] == "--version" {
 		fmt.Println("generic-worker (test) 1.2.3 " + version.Name)
@@ -81,12 +82,17 @@ func ourWorker() {
 		fmt.Fprintf(os.Stderr, "%s: the configuration could not be loaded: unknown key \"capacitty\" (is \"capacity\" meant?)\n", path)
 		os.Exit(64)
 	}
+	if !strings.Contains(string(data), "ed25519SigningKeyLocation") {
+		fmt.Fprintf(os.Stderr, "%s: the configuration is not valid: ed25519SigningKeyLocation must be set\n", path)
+		os.Exit(73)
+	}
 }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: func(e *testscript.Env) error {
 		e.Setenv(placesEnv, e.WorkDir)
 		e.Setenv(powerOffRecord, filepath.Join(e.WorkDir, "poweroff"))
+		e.Setenv("PLATFORM", runtime.GOOS+"-"+runtime.GOARCH)
 		return nil
 	}})
 }

@@ -116,10 +116,12 @@ func (p program) told(ctx context.Context, m moving.Machine) []moving.Finding {
 	return []moving.Finding{f}
 }
 
-// neighbour is our worker in the folder of this program; "" when there is none.
+// neighbour is our worker in the folder of this program, by any name that a release gives it; "" when
+// there is none.
 func (at installed) neighbour(ctx context.Context) string {
-	for _, name := range []string{"generic-worker", "generic-worker-multiuser", "generic-worker-insecure"} {
-		found, err := exec.LookPath(filepath.Join(at.programs, name))
+	platform := "-" + runtime.GOOS + "-" + runtime.GOARCH
+	for _, name := range []string{"", "-multiuser", "-insecure", "-multiuser" + platform, "-insecure" + platform} {
+		found, err := exec.LookPath(filepath.Join(at.programs, "generic-worker"+name))
 		if err == nil && strings.Contains(versionOf(ctx, found), version.Name) {
 			return found
 		}
@@ -143,21 +145,33 @@ func withEngine(data []byte, public string) []byte {
 	return changed
 }
 
-// moves prints what was found for one direction.
-func (p program) moves(title string, r *moving.Report) {
+// moves prints what was found for one direction. Of the differences that are everywhere and ask for
+// nothing it only has the names: there are many.
+func (p program) moves(title string, r *moving.Report, problems bool) {
 	if r == nil {
 		return
 	}
 	fmt.Fprintln(p.stdout, title)
+	var others []string
 	for _, f := range r.Findings {
+		if f.General && f.Next == "" {
+			others = append(others, f.Of)
+			continue
+		}
 		fmt.Fprintf(p.stdout, "  %-7s  %s: %s\n", f.Effect, f.Of, f.Detail)
 		if f.Next != "" {
 			fmt.Fprintf(p.stdout, "           → %s\n", f.Next)
 		}
 	}
-	if r.Blocked() {
+	if len(others) > 0 {
+		fmt.Fprintf(p.stdout, "  differs  in these too, which ask for nothing (--json has both sides): %s\n", strings.Join(others, ", "))
+	}
+	switch {
+	case r.Blocked():
 		fmt.Fprintln(p.stdout, "not ready: put right what blocks, and check again")
-	} else {
+	case problems:
+		fmt.Fprintln(p.stdout, "not ready: put the problems right, and check again")
+	default:
 		fmt.Fprintln(p.stdout, "ready: nothing is in the way")
 	}
 }

@@ -41,14 +41,14 @@ func (a Agent) Await(ctx context.Context, poll time.Duration) error {
 	}
 }
 
-// Clear removes a socket that another user has left, which the agent could not. The worker does so
-// before it waits; others than root can only remove their own.
+// Clear removes what another user has left at the socket's place, which the agent could not: a task may
+// have put anything there. The worker does so before it waits; others than root can only remove their own.
 func (a Agent) Clear() error {
 	if err := a.check(); !errors.Is(err, ErrForeign) {
 		return nil //nolint:nilerr // there is none, or the right one
 	}
-	if err := os.Remove(a.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("launch agent: remove the socket of another user: %w", err)
+	if err := os.RemoveAll(a.Path); err != nil {
+		return fmt.Errorf("launch agent: remove what another user has left: %w", err)
 	}
 	return nil
 }

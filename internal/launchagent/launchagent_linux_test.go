@@ -278,6 +278,39 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// TestClear: whatever a task has left at the place is removed, and the socket of the right user stays.
+func TestClear(t *testing.T) {
+	agent, _ := serve(t, own())
+	if err := agent.Clear(); err != nil {
+		t.Error(err)
+	}
+	if err := agent.Await(t.Context(), time.Millisecond); err != nil {
+		t.Errorf("the right socket is gone: %v", err)
+	}
+	aside := filepath.Join(t.TempDir(), "aside")
+	if err := os.WriteFile(aside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, leave := range map[string]func(path string) error{
+		"nothing": func(string) error { return nil },
+		"a tree":  func(path string) error { return os.MkdirAll(filepath.Join(path, "a", "b"), 0o700) },
+		"a file":  func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"a link":  func(path string) error { return os.Symlink(aside, path) },
+	} {
+		left := launchagent.Agent{Path: filepath.Join(t.TempDir(), "agent.sock"), UID: own()}
+		if err := leave(left.Path); err != nil {
+			t.Fatal(err)
+		}
+		err := left.Clear()
+		if _, there := os.Lstat(left.Path); err != nil || !errors.Is(there, os.ErrNotExist) {
+			t.Errorf("%s: %v, then %v", name, err, there)
+		}
+	}
+	if _, err := os.Stat(aside); err != nil {
+		t.Error("a link was followed")
+	}
+}
+
 // TestNoSocket: a file or a link at the place is not asked, and nothing there is waited for no longer than wanted.
 func TestNoSocket(t *testing.T) {
 	agent, _ := serve(t, own())

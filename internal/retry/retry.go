@@ -82,9 +82,12 @@ func Do(ctx context.Context, p Policy, fn func(context.Context) error) error {
 	return last
 }
 
-// offline tells whether a call failed because this machine has no network: no way to the other
-// side, or to a server of names.
+// offline tells whether a call failed, and not for good, because this machine has no network: no way
+// to the other side, or to a server of names.
 func offline(err error) bool {
+	if _, ok := errors.AsType[*backoff.PermanentError](err); ok {
+		return false
+	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok && errors.Is(err, refused) {
 		return true // the server of names would be on this machine, and is not there yet
 	}

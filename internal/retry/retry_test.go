@@ -141,6 +141,11 @@ func TestNoNetworkAtAll(t *testing.T) {
 		if err := retry.Do(t.Context(), retry.Policy{Attempts: 1}, fn); !errors.Is(err, unreachable) || calls != 1 {
 			t.Errorf("%v after %d calls", err, calls)
 		}
+		calls = 0
+		final := func(context.Context) error { calls++; return retry.Permanent(unreachable) }
+		if err := retry.Do(t.Context(), retry.API(), final); !errors.Is(err, unreachable) || calls != 1 {
+			t.Errorf("%v after %d calls of what failed for good", err, calls)
+		}
 		began := time.Now()
 		if err := retry.Do(t.Context(), retry.Policy{Total: time.Hour}, fn); !errors.Is(err, unreachable) {
 			t.Error(err)

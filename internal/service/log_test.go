@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -47,16 +48,12 @@ func TestLogFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, closeLog, err := l.output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i := range 20 {
-		if err := writeLine(out, l, fmt.Sprintf("%02d %s\n", i, strings.Repeat("x", 46))); err != nil {
+		if _, err := fmt.Fprintf(l, "%02d %s\n", i, strings.Repeat("x", 46)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	closeLog()
+	l.close()
 	all := ""
 	for i := logsKept; i >= 0; i-- {
 		name := l.old(i)
@@ -80,12 +77,6 @@ func TestLogFile(t *testing.T) {
 	}
 }
 
-// writeLine writes past the pipe, which may join lines, and so tests how files are changed.
-func writeLine(_ *os.File, l *logFile, text string) error {
-	_, err := l.Write([]byte(text))
-	return err
-}
-
 // TestOutputReachesTheLog, also what other programs with it write.
 func TestOutputReachesTheLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
@@ -105,6 +96,67 @@ func TestOutputReachesTheLog(t *testing.T) {
 	}
 	if _, err := openLogFile(filepath.Join(path, "nothing"), logSize); err == nil {
 		t.Error("a log where there can be none")
+	}
+}
+
+// TestLogAfterAFullDisk: what could not be written is lost, and the log goes on.
+func TestLogAfterAFullDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "x.log")
+	l, err := openLogFile(path, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, closeLog, err := l.output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(text string, there func() bool) {
+		fmt.Fprint(out, text)
+		for end := time.Now().Add(10 * time.Second); !there(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%q is not written", text)
+			}
+		}
+	}
+	size := func(want int64) func() bool {
+		return func() bool {
+			info, err := os.Stat(path)
+			return err == nil && info.Size() == want
+		}
+	}
+	say("0123456789", size(10))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Skip("a file that is open cannot be removed here: ", err)
+	}
+	fmt.Fprint(out, "lost")
+	time.Sleep(50 * time.Millisecond) // or it comes with the next words; the test then tests less
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	say("found", func() bool { return size(5)() || size(9)() })
+	closeLog()
+}
+
+// TestLogIsItsOwners, also when an older program has left it to others.
+func TestLogIsItsOwners(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there a mode says nothing")
+	}
+	path := filepath.Join(t.TempDir(), "x.log")
+	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
+	l, err := openLogFile(path, logSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || info.Size() > 0 {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
@@ -131,7 +183,7 @@ func TestLogThatCannotBeMoved(t *testing.T) {
 	if data, err := os.ReadFile(path); err != nil || len(data) != 30 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
-	_ = l.file.Close()
+	l.close()
 }
 
 // TestElsewhere: where there are no such services, that is what everybody hears.

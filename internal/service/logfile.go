@@ -3,7 +3,6 @@ package service
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -45,12 +44,21 @@ func (l *logFile) open() error {
 		return errors.Join(fmt.Errorf("open the log: %w", err), file.Close())
 	}
 	l.file, l.size = file, info.Size()
+	if err := ownerOnly(l.path); err != nil {
+		n, _ := fmt.Fprintf(file, "others may be able to read this log: %v\n", err)
+		l.size += int64(n)
+	}
 	return nil
 }
 
 // Write implements io.Writer. A file that cannot be moved away, because somebody has it open, grows
-// on.
+// on. What fails once may succeed the next time.
 func (l *logFile) Write(p []byte) (int, error) {
+	if l.file == nil {
+		if err := l.open(); err != nil {
+			return 0, err
+		}
+	}
 	if l.size > 0 && l.size+int64(len(p)) > l.max {
 		if err := l.rotate(); err != nil {
 			return 0, err
@@ -63,7 +71,9 @@ func (l *logFile) Write(p []byte) (int, error) {
 
 // rotate begins a new file. Windows renames no file that is open, not even by its owner.
 func (l *logFile) rotate() error {
-	if err := l.file.Close(); err != nil {
+	err := l.file.Close()
+	l.file = nil
+	if err != nil {
 		return err
 	}
 	for i := logsKept; i > 0; i-- {
@@ -84,6 +94,12 @@ func (l *logFile) rotate() error {
 	return nil
 }
 
+func (l *logFile) close() {
+	if l.file != nil {
+		_ = l.file.Close() // there is nowhere to say more
+	}
+}
+
 // old is the name of an older file.
 func (l *logFile) old(i int) string {
 	base, _ := strings.CutSuffix(l.path, ".log")
@@ -102,17 +118,22 @@ func crashName(logName string) string {
 func (l *logFile) output() (file *os.File, closeLog func(), err error) {
 	read, write, err := os.Pipe()
 	if err != nil {
+		l.close()
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, err := io.Copy(l, read)
-		if err != nil { // a disk that is full; whoever writes must not be stopped by it
-			_, _ = io.Copy(io.Discard, read)
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := read.Read(buffer)
+			if err != nil {
+				break
+			}
+			_, _ = l.Write(buffer[:n]) // a full disk must not stop whoever writes, and has room later
 		}
 		_ = read.Close()
-		_ = l.file.Close()
+		l.close()
 	}()
 	return write, func() {
 		_ = write.Close()

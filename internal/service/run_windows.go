@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -132,7 +133,28 @@ func keepCrashes(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(debug.SetCrashOutput(file, debug.CrashOptions{}), file.Close())
+	return errors.Join(ownerOnly(path), debug.SetCrashOutput(file, debug.CrashOptions{}), file.Close())
+}
+
+// ownerOnly lets this user, the system and administrators at a file, and nobody else: the folder may
+// let tasks read what is in it.
+func ownerOnly(path string) error {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return fmt.Errorf("who this program runs as: %w", err)
+	}
+	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + user.User.Sid.String() + ")")
+	if err != nil {
+		return fmt.Errorf("make an access list: %w", err)
+	}
+	list, _, err := descriptor.DACL()
+	if err == nil {
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("set the access list: %w", err)
+	}
+	return nil
 }
 
 // silent is the event log where there is none.

@@ -55,7 +55,7 @@ var (
 	ErrPrivileges = errors.New("only an administrator may do this: run it from an elevated prompt (Run as administrator)")
 	// ErrRunning means that a service runs that was to be started.
 	ErrRunning = errors.New("the service runs already")
-	// ErrNotRunning means that a service does not run that was to be stopped.
+	// ErrNotRunning means that a service that was to be stopped does not run, or not yet, or is ending.
 	ErrNotRunning = errors.New("the service does not run")
 	// ErrUnsupported means that this system has no such services.
 	ErrUnsupported = errors.New("there are Windows services on Windows only; elsewhere the system's own service manager starts the program")

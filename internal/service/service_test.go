@@ -31,7 +31,7 @@ func TestInstall(t *testing.T) {
 			t.Errorf("%v, said %s, want %s", err, told.String(), want)
 		}
 	}
-	if got := strings.Join(m.Did, " "); got != "create configure register" || !slices.Equal(m.Sources, []string{"Generic Worker"}) || !m.Closed {
+	if got := strings.Join(m.Did, " "); got != "create configure register configure register" || !slices.Equal(m.Sources, []string{"Generic Worker"}) || !m.Closed {
 		t.Errorf("did %s, sources %v, closed %v", got, m.Sources, m.Closed)
 	}
 }
@@ -53,12 +53,27 @@ func TestInstallOverAnother(t *testing.T) {
 		c.change(&there)
 		m.Services[there.Name] = there
 		already, err := service.Install(m, m, worker())
-		if c.same != already || c.same != (err == nil) || len(m.Did) > 0 {
+		if c.same != already || c.same != (err == nil) || (len(m.Did) > 0) != c.same {
 			t.Errorf("%s: already %v, %v, did %v", name, already, err, m.Did)
 		}
 		if err != nil && (!strings.Contains(err.Error(), there.Program) || !strings.Contains(err.Error(), "uninstall it first")) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAnInstallationThatWasCutOff is finished by another one; what fails then removes nothing.
+func TestAnInstallationThatWasCutOff(t *testing.T) {
+	m := servicetest.New()
+	m.Services["Generic Worker"] = worker()
+	m.Refuses["register"] = service.ErrPrivileges
+	if _, err := service.Install(m, m, worker()); !errors.Is(err, service.ErrPrivileges) || len(m.Services) != 1 {
+		t.Errorf("%v, left %v", err, m.Services)
+	}
+	delete(m.Refuses, "register")
+	m.Did = nil
+	if already, err := service.Install(m, m, worker()); !already || err != nil || strings.Join(m.Did, " ") != "configure register" || len(m.Sources) != 1 {
+		t.Errorf("already %v, %v, did %v", already, err, m.Did)
 	}
 }
 
@@ -104,7 +119,7 @@ func TestUninstall(t *testing.T) {
 		"running":    {service.Running, 90 * time.Second, "stop delete remove", "asked to stop: its tasks are handed back", ""},
 		"does not":   {service.Running, time.Hour, "stop", "asked to stop", "still runs after 3m0s: it is not removed"},
 		"not there":  {0, 0, "", "", "there is no such service"},
-		"is leaving": {service.StopPending, time.Second, "stop delete remove", "asked to stop", ""},
+		"is leaving": {service.StopPending, time.Second, "delete remove", "asked to stop", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -113,9 +128,6 @@ func TestUninstall(t *testing.T) {
 				if c.state != 0 {
 					m.Services["Generic Worker"], m.Sources = worker(), []string{"Generic Worker"}
 					m.Statuses["Generic Worker"] = service.Status{State: c.state}
-				}
-				if c.state == service.StopPending {
-					m.Refuses["stop"] = service.ErrNotRunning
 				}
 				var told bytes.Buffer
 				err := service.Opener(m.Open).UninstallCommand(t.Context(), "Generic Worker", 3*time.Minute, &told)
@@ -143,12 +155,43 @@ func TestUninstallThatFails(t *testing.T) {
 	}
 }
 
-func TestWaitStoppedEndsWithItsContext(t *testing.T) {
+// starting is a machine whose service takes a while to start.
+type starting struct {
+	*servicetest.Machine
+	until time.Time
+}
+
+func (s starting) Status(name string) (service.Status, error) {
+	if time.Now().Before(s.until) {
+		return service.Status{State: service.StartPending}, nil
+	}
+	return s.Machine.Status(name)
+}
+
+func (s starting) Stop(name string) error {
+	if time.Now().Before(s.until) {
+		return errors.New("it takes no orders")
+	}
+	return s.Machine.Stop(name)
+}
+
+// TestStopOfAServiceThatStarts: it is asked when it takes orders.
+func TestStopOfAServiceThatStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := starting{servicetest.New(), time.Now().Add(5 * time.Second)}
+		m.Statuses["x"] = service.Status{State: service.Running}
+		if err := service.Stop(t.Context(), m, "x"); err != nil || strings.Join(m.Did, " ") != "stop" {
+			t.Errorf("%v, did %v", err, m.Did)
+		}
+	})
+}
+
+func TestStopEndsWithItsContext(t *testing.T) {
 	m := servicetest.New()
-	m.Statuses["x"] = service.Status{State: service.StopPending}
+	m.Statuses["x"], m.Stops = service.Status{State: service.StopPending}, time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := service.WaitStopped(ctx, m, "x"); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "still stopping") {
+	if err := service.Stop(ctx, m, "x"); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "still stopping") {
 		t.Errorf("%v", err)
 	}
 }

@@ -37,7 +37,7 @@ func known(err error) error {
 		return ErrNotInstalled
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
 		return ErrRunning
-	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE), errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL):
 		return ErrNotRunning
 	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
 		return errors.New("it is being removed, and goes when the last program that looks at it, for example the Services window, is closed")

@@ -8,7 +8,7 @@ import (
 )
 
 // unsuited says which packages and tests cannot work in Wine, and why. A line is a package, a test
-// of it unless it is about all of them, a colon and the reason.
+// of it (Test/part for one part of it) unless it is about all of them, a colon and the reason.
 //
 //go:embed exceptions.txt
 var unsuited string
@@ -19,16 +19,14 @@ type exception struct {
 	tests map[string]string // why one does not
 }
 
-// pattern matches the tests, for -test.skip.
+// pattern matches the tests, for -test.skip, which has a pattern for each part of a name.
 func (e exception) pattern() string {
 	var names []string
 	for name := range e.tests {
-		names = append(names, regexp.QuoteMeta(name))
+		parts := strings.Split(regexp.QuoteMeta(name), "/")
+		names = append(names, "^"+strings.Join(parts, "$/^")+"$")
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "^(" + strings.Join(names, "|") + ")$"
+	return strings.Join(names, "|")
 }
 
 func exceptions() (map[string]exception, error) { return parse(unsuited) }

@@ -96,22 +96,28 @@ func (u *unit) free(ctx context.Context) error {
 		return err
 	}
 	u.Log.Warn("the worker's service runs already, for another runner or for nobody; stopping it", "service", u.Name, "state", now.State.String())
-	if err := u.System.Stop(u.Name); err != nil && !errors.Is(err, service.ErrNotRunning) {
-		u.Log.Warn("the service does not take the order to stop", "error", err)
-	}
 	patience, done := context.WithTimeout(ctx, time.Minute) // as long as our worker may take
-	err = service.WaitStopped(patience, u.System, u.Name)
+	err = service.Stop(patience, u.System, u.Name)
 	done()
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	u.Log.Error("the service does not stop; killing it", "error", err)
-	if err := u.System.Kill(now.PID); err != nil {
+	if err := u.killProcess(); err != nil {
 		return fmt.Errorf("it runs already, and cannot be ended: %w", err)
 	}
 	patience, done = context.WithTimeout(ctx, stopTime)
 	defer done()
 	return service.WaitStopped(patience, u.System, u.Name)
+}
+
+// killProcess kills the process that the service has now: an id from before may be another's today.
+func (u *unit) killProcess() error {
+	now, err := u.System.Status(u.Name)
+	if err != nil || now.PID == 0 {
+		return err
+	}
+	return u.System.Kill(now.PID)
 }
 
 // attend owns the service from its start to its end, and the goroutines that look after it.
@@ -156,12 +162,14 @@ func connect(ctx context.Context, to *late, in, out Pipe) (from Stream, err erro
 		stream, err := out.Connect(ctx)
 		if err == nil {
 			to.set(stream)
+		} else {
+			done() // one without the other is of no use
 		}
 		written <- err
 	}()
 	from, err = in.Connect(ctx)
 	if err != nil {
-		done() // one without the other is of no use
+		done()
 	}
 	other := <-written
 	_, _ = in.Close(), out.Close()
@@ -193,7 +201,9 @@ func (u *unit) watch() End {
 			return End{Code: now.Code(), Text: now.Ended()}
 		case err == nil:
 			told = false
-			u.process.Store(int64(now.PID))
+			if was := u.process.Swap(int64(now.PID)); was != 0 && was != int64(now.PID) {
+				return End{Code: -1, Text: "somebody has started the service anew"}
+			}
 		}
 		<-tick.C
 	}
@@ -218,9 +228,7 @@ func (u *unit) kill() {
 		return
 	case <-timer.C:
 	}
-	if pid := u.pid(); pid != 0 {
-		if err := u.System.Kill(pid); err != nil {
-			u.Log.Error("the worker's process cannot be killed", "pid", pid, "error", err)
-		}
+	if err := u.killProcess(); err != nil {
+		u.Log.Error("the worker's process cannot be killed", "pid", u.pid(), "error", err)
 	}
 }

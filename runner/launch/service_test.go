@@ -62,6 +62,12 @@ func (w *windows) order(what string) error {
 	return w.refuses[what]
 }
 
+func (w *windows) refuse(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuses[what] = errors.New("not now")
+}
+
 func (w *windows) Start(string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -352,6 +358,7 @@ func TestALeftService(t *testing.T) {
 		did  string
 	}{
 		"stops":         {func(w *windows) { <-w.asked }, "stop start"},
+		"does not obey": {func(w *windows) { w.refuse("stop"); <-w.killed }, "stop kill start"},
 		"does not stop": {func(w *windows) { <-w.killed }, "stop kill start"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -422,6 +429,34 @@ func TestAServiceThatCannotBeAsked(t *testing.T) {
 			t.Errorf("end %+v", end)
 		}
 		close(stay)
+		w.running.Wait()
+	})
+}
+
+// TestAServiceThatIsStartedAnew by somebody else, or by the system after a crash, is not the worker any
+// more: it has no pipes.
+func TestAServiceThatIsStartedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		w := newWindows(func(w *windows) service.Status {
+			connected(func(*windows, *protocol.Conn, <-chan protocol.Message) service.Status { return exit(69) })(w)
+			w.mu.Lock()
+			w.status.PID = 4712
+			w.mu.Unlock()
+			<-end
+			return exit(78)
+		})
+		started := w.launched(t)
+		select {
+		case <-started.Done():
+		case <-time.After(5 * time.Second):
+			t.Error("it is not noticed")
+		}
+		close(end)
+		<-started.Done()
+		if end := started.End(); end.Code != -1 || !strings.Contains(end.Text, "anew") {
+			t.Errorf("end %+v", end)
+		}
 		w.running.Wait()
 	})
 }

@@ -107,22 +107,20 @@ func (p *pipe) Connect(ctx context.Context) (Stream, error) {
 
 // await waits until a client is there, or ctx ends.
 func (p *pipe) await(ctx context.Context, wait *windows.Overlapped) error {
-	stop := context.AfterFunc(ctx, func() { _ = windows.SetEvent(wait.HEvent) })
-	defer stop()
-	if _, err := windows.WaitForSingleObject(wait.HEvent, windows.INFINITE); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
+	cancelled := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(cancelled)
 		_ = windows.CancelIoEx(p.handle, wait)
-	}
+	})
 	var n uint32
-	if err := windows.GetOverlappedResult(p.handle, wait, &n, true); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return err
+	err := windows.GetOverlappedResult(p.handle, wait, &n, true) // not before the system is done with wait
+	if !stop() {
+		<-cancelled
 	}
-	return nil
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // Close implements Pipe.

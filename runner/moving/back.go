@@ -1,6 +1,7 @@
 package moving
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,8 +14,7 @@ import (
 // Back says what the public programs make of a machine of ours when they come back.
 func Back(m Machine) Report {
 	l := m.look()
-	l.Findings = nil // what cannot be read was said on the way here
-	if m.RunnerFile != "" {
+	if len(l.given) > 0 { // else the check of the config says why
 		l.backRunner()
 		l.backProvider()
 	}
@@ -85,7 +85,8 @@ func (l *look) backProvider() {
 	switch name, _ := given["providerType"].(string); name {
 	case "aws", "azure", "google", "static", "standalone":
 	default:
-		l.add(Blocks, file, fmt.Sprintf("provider.providerType: the public start-worker does not find out where it is, and knows no %q", name), "write providerType: "+kind.Name)
+		l.add(Blocks, file, fmt.Sprintf("provider.providerType: the public start-worker does not find out where it is, and knows no %q", name),
+			"write providerType: "+cmp.Or(kind.Name, "aws, azure, google, static or standalone"))
 	}
 	var missing []string
 	for _, f := range kind.Fields {

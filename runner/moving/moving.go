@@ -31,6 +31,8 @@ type Finding struct {
 	Of     string `json:"of"` // a file, or what the finding is about
 	Detail string `json:"detail"`
 	Next   string `json:"next,omitempty"` // what to do about it
+	// General says that it is one of Differences, and of no file of this machine.
+	General bool `json:"general,omitempty"`
 }
 
 // Machine is what is looked at, as far as it is known. What is "" or nil is not looked at.
@@ -75,7 +77,8 @@ func Over(m Machine, told ...Finding) Report {
 	l.Findings = append(l.Findings, told...)
 	for _, d := range Differences() {
 		if (m.RunnerFile != "" || d.Half != runnerHalf) && (d.applies == nil || d.applies(l)) {
-			l.add(Differs, d.Topic, "today: "+d.Today+"; ours: "+d.Ours, d.Next)
+			f := Finding{Effect: Differs, Of: d.Topic, Detail: "today: " + d.Today + "; ours: " + d.Ours, Next: d.Next, General: true}
+			l.Findings = append(l.Findings, f)
 		}
 	}
 	return l.Report
@@ -92,11 +95,11 @@ type look struct {
 
 // add adds a finding.
 func (l *look) add(e Effect, of, detail, next string) {
-	l.Findings = append(l.Findings, Finding{e, of, detail, next})
+	l.Findings = append(l.Findings, Finding{Effect: e, Of: of, Detail: detail, Next: next})
 }
 
 func (m Machine) look() *look {
-	l := &look{m: m, given: m.runnerKeys()}
+	l := &look{m: m, given: m.runnerKeys(), Report: Report{Findings: []Finding{}}}
 	l.keys, l.written = l.workerKeys()
 	return l
 }

@@ -84,7 +84,7 @@ func parseScript(text string) Service {
 		if line == "" || line[0] == '#' || strings.HasPrefix(lower, "rem ") || strings.HasPrefix(line, "::") {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(lower, "cd "); ok && len(s.Command) == 0 {
+		if rest, ok := strings.CutPrefix(lower, "cd "); ok && !s.runs() {
 			rest = line[len(line)-len(rest):]
 			if w := words(strings.TrimPrefix(rest, "/d ")); len(w) > 0 {
 				s.Dir = w[0]
@@ -95,8 +95,10 @@ func parseScript(text string) Service {
 			line = strings.NewReplacer(`="`, " ", `"`, " ").Replace(line)
 		}
 		w := words(line)
-		if i := slices.IndexFunc(w, isProgram); i >= 0 && len(s.Command) == 0 {
-			s.Command = w[i:]
+		if i := slices.IndexFunc(w, isProgram); i >= 0 {
+			if named := (Service{Command: w[i:]}); !s.starts() || named.runs() && !s.runs() {
+				s.Command = named.Command
+			}
 		}
 	}
 	return s

@@ -68,13 +68,15 @@ func FindProgram(system string, services []Service) string {
 	return ""
 }
 
-// FindDir is the worker's working directory: what a service says, else the first of the usual ones in
+// FindDir is the worker's working directory: what a service says, the worker's own first, else the first of the usual ones in
 // which a worker has left something, "/" for what the system starts, the folder of its config, and the
 // current one; "" when none has.
 func FindDir(system, root, workerFile string, services []Service) string {
-	for _, s := range services {
-		if s.Dir != "" {
-			return s.Dir
+	for _, program := range []string{"generic-worker", "start-worker"} {
+		for _, s := range services {
+			if s.Dir != "" && s.has(program) {
+				return s.Dir
+			}
 		}
 	}
 	usual := []string{"/", "."}

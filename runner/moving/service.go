@@ -1,6 +1,7 @@
 package moving
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,8 @@ const drainTime = time.Minute
 
 // service looks at how the system starts the programs.
 func (l *look) service(s Service) {
-	l.add(Stays, s.File, "starts "+strings.Join(s.Command[:min(2, len(s.Command))], " ")+": ours takes the same arguments", "")
+	at := max(0, slices.IndexFunc(s.Command, isProgram)) // what is before it may set secrets
+	l.add(Stays, s.File, "starts "+strings.Join(s.Command[at:min(at+2, len(s.Command))], " ")+": ours takes the same arguments", "")
 	switch s.Kind {
 	case "systemd":
 		l.unit(s)
@@ -23,11 +25,12 @@ func (l *look) service(s Service) {
 }
 
 func (l *look) unit(s Service) {
-	if d, ok := seconds(s.Keys["TimeoutStopSec"]); ok && d <= drainTime {
+	if d, ok := seconds(s.Keys["TimeoutStopSec"]); ok && d <= drainTime && s.has("start-worker") {
 		l.add(Differs, s.File, "TimeoutStopSec="+s.Keys["TimeoutStopSec"]+": ours gives its worker a minute to hand its tasks back, and the system would kill both before",
 			"TimeoutStopSec=180")
 	}
-	if restart := s.Keys["Restart"]; restart != "" && restart != "no" {
+	restart := s.Keys["Restart"]
+	if slices.Contains([]string{"always", "on-success", "on-failure"}, restart) && s.has("start-worker") {
 		l.add(Differs, s.File, "Restart="+restart+": ours starts a worker that has crashed again by itself, and its machine is removed or left on purpose when start-worker ends",
 			"leave Restart= out")
 	}
@@ -40,6 +43,9 @@ func (l *look) unit(s Service) {
 }
 
 func (l *look) plist(s Service) {
+	if !s.has("start-worker") {
+		return
+	}
 	limit := 20 // seconds, when the file does not say it
 	if n, err := strconv.Atoi(s.Keys["ExitTimeOut"]); err == nil {
 		limit = n
@@ -47,7 +53,7 @@ func (l *look) plist(s Service) {
 	if limit > 0 && time.Duration(limit)*time.Second <= drainTime {
 		l.add(Differs, s.File, "launchd kills it "+strconv.Itoa(limit)+" seconds after it was asked to end; ours gives its worker a minute to hand its tasks back", "<key>ExitTimeOut</key><integer>180</integer>")
 	}
-	if s.Keys["KeepAlive"] == "true" {
+	if s.Keys["KeepAlive"] == "true" || s.Keys["SuccessfulExit"] != "" {
 		l.add(Differs, s.File, "KeepAlive: ours starts a worker that has crashed again by itself", "leave KeepAlive out")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -53,7 +54,7 @@ func Services(system, root string, registry []Service) (all []Service) {
 			found, _ := filepath.Glob(Under(root, pattern)) // the patterns are good
 			for _, path := range found {
 				if data, err := readDefinition(path); err == nil {
-					s := parse(kind, data)
+					s := parse(kind, data+dropIns(root, kind, filepath.Base(path)))
 					s.File, s.Kind = named(root, path), kind
 					keep(filepath.Base(path), s)
 				}
@@ -61,6 +62,21 @@ func Services(system, root string, registry []Service) (all []Service) {
 		}
 	}
 	return all
+}
+
+// dropIns are the files that add to a unit of systemd, or change it.
+func dropIns(root, kind, unit string) (text string) {
+	if kind != "systemd" {
+		return ""
+	}
+	for _, dir := range []string{"/usr/lib", "/lib", "/etc"} { // what comes later counts
+		found, _ := filepath.Glob(Under(root, dir+"/systemd/system/"+unit+".d/*.conf"))
+		for _, path := range found {
+			data, _ := readDefinition(path) // what cannot be read adds nothing
+			text += "\n" + data
+		}
+	}
+	return text
 }
 
 // baseOf is the last part of a path of any system.
@@ -84,6 +100,9 @@ func readDefinition(path string) (string, error) {
 	return string(data), err
 }
 
+// fileOfOne is the end of a file that is called like a program and is none: start-worker-cache.json.
+var fileOfOne = regexp.MustCompile(`\.[a-z]+$`)
+
 // isProgram tells whether a word of a command line is one of the programs.
 func isProgram(word string) bool { return programName(word) != "" }
 
@@ -91,17 +110,27 @@ func programName(word string) string {
 	base := strings.ToLower(baseOf(word))
 	for _, name := range []string{"start-worker", "generic-worker"} {
 		rest, ok := strings.CutPrefix(strings.TrimSuffix(base, ".exe"), name)
-		if ok && (rest == "" || rest[0] == '-') {
+		if ok && (rest == "" || rest[0] == '-' && !fileOfOne.MatchString(rest)) {
 			return name
 		}
 	}
 	return ""
 }
 
-// starts tells whether a service starts one of the programs.
+// starts tells whether a service starts one of the programs, and has whether it starts this one.
 func (s Service) starts() bool { return slices.ContainsFunc(s.Command, isProgram) }
 
-// unwrap looks into the script of a service that is perhaps about a worker.
+func (s Service) has(program string) bool {
+	return slices.ContainsFunc(s.Command, func(word string) bool { return programName(word) == program })
+}
+
+// runs tells whether a program gets what it runs with: other lines of a script name a program too.
+func (s Service) runs() bool {
+	_, config := s.argument("start-worker")
+	return config || s.has("generic-worker") && slices.Contains(s.Command, "run")
+}
+
+// unwrap looks into the script of a service that is perhaps about a worker: a file, or an argument.
 func (s *Service) unwrap(root string) {
 	if s.starts() || !strings.Contains(s.File+strings.Join(s.Command, " "), "worker") {
 		return
@@ -111,7 +140,10 @@ func (s *Service) unwrap(root string) {
 			continue
 		}
 		text, err := readDefinition(Under(root, word))
-		if err != nil || strings.HasPrefix(text, "\x7fELF") {
+		if err != nil { // perhaps it is the script itself, of sh -c
+			text = strings.NewReplacer("&&", "\n", ";", "\n").Replace(word)
+		}
+		if strings.HasPrefix(text, "\x7fELF") {
 			continue
 		}
 		if inner := parseScript(text); inner.starts() {
@@ -127,7 +159,7 @@ func (s *Service) unwrap(root string) {
 // argument is the first argument of a program that a service starts, unless that is a flag.
 func (s Service) argument(program string) (string, bool) {
 	i := slices.IndexFunc(s.Command, func(w string) bool { return programName(w) == program })
-	if i < 0 || i+1 >= len(s.Command) || strings.HasPrefix(s.Command[i+1], "-") || strings.HasPrefix(s.Command[i+1], "$") {
+	if i < 0 || i+1 >= len(s.Command) || strings.HasPrefix(s.Command[i+1], "-") || strings.HasPrefix(s.Command[i+1], "$") || isProgram(s.Command[i+1]) {
 		return "", false
 	}
 	return s.Command[i+1], true

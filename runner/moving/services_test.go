@@ -41,7 +41,7 @@ func TestNSSM(t *testing.T) {
 		"the runner's config": {moving.FindRunner("windows", root, found), `C:\worker runner\runner.yml`},
 		"the worker's config": {moving.FindWorker("windows", root, found), `C:\generic worker\config`},
 		"the worker":          {moving.FindProgram("windows", found), `C:\generic-worker\generic-worker.exe`},
-		"the folder":          {moving.FindDir("windows", root, "", found[1:]), `C:\generic-worker`},
+		"the folder":          {moving.FindDir("windows", root, "", found), `C:\generic-worker`}, // the worker's, not the runner's
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s is %s", what, c[0])
@@ -63,6 +63,85 @@ func TestOneUnitOfAName(t *testing.T) {
 	r := text(moving.Over(moving.Machine{OS: "linux", Root: root, Services: found}))
 	if !strings.Contains(r, "Restart=always") || strings.Contains(r, "TimeoutStopSec") {
 		t.Error(r)
+	}
+}
+
+// TestScripts: other lines of a script name a program, or a file of one, as well.
+func TestScripts(t *testing.T) {
+	for _, c := range []struct{ command, script, config, dir string }{
+		{"/usr/local/bin/worker.sh", "rm -f /etc/start-worker-cache.json\nmkdir -p /etc/generic-worker\nchmod +x /usr/local/bin/start-worker\n" +
+			"cp new/start-worker /usr/local/bin/start-worker\ncd /srv\nexec /usr/local/bin/start-worker /etc/mine.yml\ncd /other\nstart-worker /etc/second.yml\n", "/etc/mine.yml", "/srv"},
+		{`/bin/sh -c "cd /srv && exec /usr/local/bin/start-worker /etc/mine.yml; echo worker has ended"`, "", "/etc/mine.yml", "/srv"},
+	} {
+		root := t.TempDir()
+		put(t, filepath.Join(root, "etc/systemd/system/worker.service"), "[Service]\nExecStart="+c.command+"\n")
+		put(t, filepath.Join(root, "usr/local/bin/worker.sh"), c.script)
+		found := moving.Services("linux", root, nil)
+		config, dir := moving.FindRunner("linux", root, found), moving.FindDir("linux", root, "", found)
+		if config != c.config || dir != c.dir {
+			t.Errorf("%s: the config is %q, the folder %q: %+v", c.command, config, dir, found)
+		}
+	}
+}
+
+// TestDropIns: what systemctl edit has added to a unit counts.
+func TestDropIns(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "etc/systemd/system/start-worker.service"), "[Service]\nExecStart=/usr/bin/start-worker old.yml\nTimeoutStopSec=20\n[Install]\nWantedBy=x")
+	put(t, filepath.Join(root, "usr/lib/systemd/system/start-worker.service.d/a.conf"), "[Service]\nTimeoutStopSec=30\n")
+	put(t, filepath.Join(root, "etc/systemd/system/start-worker.service.d/b.conf"), "[Service]\nDelegate=yes\nTimeoutStopSec=180\nExecStart=\nExecStart=/usr/bin/start-worker new.yml\n")
+	found := moving.Services("linux", root, nil)
+	if got := moving.FindRunner("linux", root, found); got != "new.yml" {
+		t.Errorf("the config is %q", got)
+	}
+	if r := text(moving.Over(moving.Machine{OS: "linux", Root: root, Services: found})); strings.Contains(r, "Delegate") || strings.Contains(r, "TimeoutStopSec") {
+		t.Error(r)
+	}
+}
+
+// TestServiceOfAWorker: what is said of start-worker's service is not true of a worker's own; and what a
+// command sets before the program is nobody's business.
+func TestServiceOfAWorker(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "etc/systemd/system/gw.service"), "[Service]\nExecStart=/usr/bin/env TOKEN=SEKRIT /usr/bin/generic-worker run --config /c\nRestart=always\nTimeoutStopSec=20\n")
+	put(t, filepath.Join(root, "Library/LaunchDaemons/gw.plist"), "<plist><dict><key>KeepAlive</key><true/><key>ProgramArguments</key><array><string>generic-worker</string><string>run</string></array></dict></plist>")
+	for system, want := range map[string]string{"linux": "gw.service: starts /usr/bin/generic-worker run:", "darwin": "gw.plist: starts generic-worker run:"} {
+		r := text(moving.Over(moving.Machine{OS: system, Root: root, Services: moving.Services(system, root, nil)}))
+		for _, not := range []string{"Restart=", "TimeoutStopSec", "ExitTimeOut", "KeepAlive", "SEKRIT"} {
+			if strings.Contains(r, not) {
+				t.Errorf("%s has %s:\n%s", system, not, r)
+			}
+		}
+		if !strings.Contains(r, want) {
+			t.Errorf("%s: no %q in\n%s", system, want, r)
+		}
+	}
+}
+
+// TestOurOwnUnit has nothing to be put right.
+func TestOurOwnUnit(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join("..", "..", "packer", "templates", "root", "start-worker.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	put(t, filepath.Join(root, "usr/lib/systemd/system/start-worker.service"), string(unit))
+	r := text(moving.Over(moving.Machine{OS: "linux", Root: root, Services: moving.Services("linux", root, nil)}))
+	if !strings.Contains(r, "stays /usr/lib/systemd/system/start-worker.service") || strings.Contains(r, "differs /usr/lib") {
+		t.Error(r)
+	}
+}
+
+// TestEngineOfOurs is the one that it says itself: a release's file has one built in, whatever it is called.
+func TestEngineOfOurs(t *testing.T) {
+	m := moving.Machine{OS: "linux", Ours: true, WorkerPath: "/usr/local/bin/generic-worker", WorkerVersion: "generic-worker (insecure engine) 1.2.3 workerkit"}
+	if r := text(moving.Back(m)); !strings.Contains(r, "install the public generic-worker-insecure") {
+		t.Error(r)
+	}
+	m = moving.Machine{OS: "darwin", WorkerPath: "/usr/local/bin/generic-worker", WorkerVersion: "generic-worker (insecure engine) 106.0.0",
+		Services: []moving.Service{{Keys: map[string]string{"UserName": "worker"}}}}
+	if r := moving.Over(m); r.Blocked() {
+		t.Error("launchd starts it as another user than root:\n" + text(r))
 	}
 }
 
@@ -101,6 +180,13 @@ func TestWhatCannotBeRead(t *testing.T) {
 	r := moving.Over(moving.Machine{OS: "linux", Root: root, WorkerFile: "/config"})
 	if !r.Blocked() || !strings.Contains(text(r), "blocks /config: it cannot be read") {
 		t.Error(text(r))
+	}
+	if r := moving.Back(moving.Machine{OS: "linux", Root: root, WorkerFile: "/config"}); !r.Blocked() {
+		t.Error("back:\n" + text(r))
+	}
+	// Of a runner config that cannot be read nothing is made up.
+	if r := moving.Back(moving.Machine{OS: "linux", Root: root, RunnerFile: "/config"}); len(r.Findings) > 0 || r.Findings == nil {
+		t.Errorf("back: %+v", r.Findings)
 	}
 	if os.Geteuid() == 0 {
 		t.Skip("the other half needs a user who is not root, who may read everything")

@@ -1,6 +1,7 @@
 package moving
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
@@ -54,7 +55,7 @@ func (l *look) engine() {
 		where = `"workerkit": {"engine": "` + built + `"} in the worker's config`
 	}
 	l.add(Blocks, l.m.WorkerPath, "it is built with the engine "+built+"; ours in its place would choose "+chosen+", by its name and its user",
-		"call the program generic-worker-"+built+", or write "+where)
+		"call the program generic-worker-"+built+", or write "+where+"; a release's file generic-worker-"+built+"-OS-ARCH needs neither")
 }
 
 // EngineOf is the engine in the version text of a worker: "generic-worker (multiuser engine) 1.2.3"; "" when it
@@ -71,7 +72,8 @@ func EngineOf(version string) string {
 	return engine
 }
 
-// chosenEngine is the engine that ours would choose in the place of the worker's program, run as root.
+// chosenEngine is the engine that ours would choose in the place of the worker's program, as the user of
+// its service, and else as root.
 func (l *look) chosenEngine() string {
 	for _, of := range []any{l.object("worker")["workerkit"], l.value("workerkit")} {
 		if m, ok := of.(map[string]any); ok {
@@ -89,8 +91,11 @@ func (l *look) chosenEngine() string {
 			return "insecure"
 		}
 	}
+	if engine := EngineOf(l.m.WorkerVersion); l.m.Ours && engine != "" { // it may be built for one
+		return engine
+	}
 	for _, s := range l.m.Services {
-		if user := s.Keys["User"]; user != "" && user != "root" {
+		if user := cmp.Or(s.Keys["User"], s.Keys["UserName"]); user != "" && user != "root" {
 			return "insecure"
 		}
 	}

@@ -39,13 +39,13 @@ func (b batch) around(home string) string {
 		line(`for /f "usebackq delims=" %%%%i in (%s) do cd /d "%%%%i"`, at(b.dir))
 	}
 	line(`call "%s" 2>&1`, literal(literal(home+`\`+b.script))) // which reads its line twice
+	line("@set tcexitcode=%%errorlevel%%")
 	line("@echo off")
-	line("set tcexitcode=%%errorlevel%%")
 	if !b.last {
 		line("set > %s", at(b.env))
 		line("cd > %s", at(b.dir))
 	}
-	line("exit /b %%tcexitcode%%")
+	line("exit %%tcexitcode%%") // with /b the shell itself would not always end with it
 	return w.String()
 }
 

@@ -39,7 +39,9 @@ func (s *Schema) Validate(raw json.RawMessage) (problems []string, err error) {
 // explained tells whether a problem says only that none of some alternatives is met, while others
 // say what the nearest one wants.
 func explained(e gojsonschema.ResultError, all []gojsonschema.ResultError) bool {
-	vague := func(e gojsonschema.ResultError) bool { return e.Type() == "number_one_of" || e.Type() == "number_any_of" }
+	vague := func(e gojsonschema.ResultError) bool {
+		return e.Type() == "number_one_of" || e.Type() == "number_any_of"
+	}
 	within := func(other gojsonschema.ResultError) bool {
 		return !vague(other) && strings.HasPrefix(other.Field()+".", e.Field()+".")
 	}

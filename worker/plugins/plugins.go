@@ -72,6 +72,12 @@ type Stopper interface {
 	Stopped(ctx context.Context, result engines.Result) error
 }
 
+// Stayer is a Stopper whose Stopped takes as long as it wants: the run is not stuck meanwhile.
+type Stayer interface {
+	Stopper
+	Stays()
+}
+
 // Finisher is called when the log is complete and closed.
 type Finisher interface {
 	Finish(ctx context.Context) error

@@ -48,6 +48,9 @@ func (w *world) note(format string, args ...any) {
 }
 
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
 	name := filepath.Base(r.URL.Path)
 	w.note("%s %s", r.Method, name)
 	status, body := http.StatusOK, "{}"

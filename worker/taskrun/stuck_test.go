@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/task"
 	"github.com/workerkit/workerkit/worker/taskrun"
 )
@@ -90,6 +91,46 @@ func TestCommandsAreNeverStuck(t *testing.T) {
 		b := newBench(t, `{"runForMs": 36000000}`, watched)
 		b.reported(t, b.run(t.Context()), task.Completed)
 	})
+}
+
+// staying is a plugin that stays when the commands have ended.
+type staying struct{ plugin }
+
+func (staying) Stays() {}
+
+func (s staying) New(run *task.Run) (plugins.Hooks, error) {
+	_, err := s.plugin.New(run)
+	return s, err
+}
+
+// TestStayingIsNotStuck, but what comes after it can be.
+func TestStayingIsNotStuck(t *testing.T) {
+	for name, stuck := range map[string]bool{"it ends": false, "what comes after it does not": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, `{}`, watched, func(d *taskrun.Deps) {
+					d.Plugins[1] = staying{d.Plugins[1].(plugin)}
+				})
+				b.at["b.Stopped"] = func(ctx context.Context) error {
+					select {
+					case <-time.After(10 * stuckAfter):
+					case <-ctx.Done():
+					}
+					return context.Cause(ctx)
+				}
+				want := task.Completed
+				if stuck {
+					b.at["a.Stopped"] = func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
+					want = task.InternalError
+				}
+				begin := time.Now()
+				b.reported(t, b.run(t.Context()), want)
+				if took := time.Since(begin); took < 10*stuckAfter {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
 }
 
 // going is why a run is aborted whose machine goes away soon.

@@ -74,11 +74,22 @@ func (r *Runner) finish(ctx context.Context, after time.Duration) {
 
 // stopped lets the plugins look at the result, then frees it.
 func (r *Runner) stopped(ctx context.Context, after time.Duration, result engines.Result) {
-	ctx, done := r.uploading(ctx, after)
-	defer done()
+	whole := ctx
+	ctx, done := r.uploading(whole, after)
+	defer func() { done() }()
 	for _, h := range reversed(r.hooks) {
-		if s, ok := h.hooks.(plugins.Stopper); ok {
-			r.first.set(r.guard(h.name, func() error { return s.Stopped(ctx, result) }))
+		s, ok := h.hooks.(plugins.Stopper)
+		if !ok {
+			continue
+		}
+		_, stays := h.hooks.(plugins.Stayer)
+		if stays {
+			r.enter(uploading, nil)
+		}
+		r.first.set(r.guard(h.name, func() error { return s.Stopped(ctx, result) }))
+		if stays {
+			done()
+			ctx, done = r.uploading(whole, after)
 		}
 	}
 	if result == nil {

@@ -1,9 +1,14 @@
 package dockertest
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/workerkit/workerkit/internal/docker"
 )
@@ -24,6 +29,26 @@ func (e Engine) Restart(t *testing.T) {
 	if err := e.daemon.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Work is how much time of processors the engine itself has had, its containers not counted.
+func (e Engine) Work(t *testing.T) time.Duration {
+	t.Helper()
+	const user, system, tick = 11, 12, 10 * time.Millisecond // fields after the name, and their unit
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.daemon.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var sum int
+	for _, i := range []int{user, system} {
+		n, err := strconv.Atoi(fields[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return time.Duration(sum) * tick
 }
 
 // kinds are the engines that this test is for.

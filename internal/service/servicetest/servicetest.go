@@ -69,7 +69,9 @@ func (m *Machine) Register(name string) error {
 	if err := m.do("register"); err != nil {
 		return err
 	}
-	m.Sources = append(m.Sources, name)
+	if !slices.Contains(m.Sources, name) {
+		m.Sources = append(m.Sources, name)
+	}
 	return nil
 }
 
@@ -82,15 +84,22 @@ func (m *Machine) Remove(name string) error {
 // Start implements service.Controller.
 func (m *Machine) Start(string) error { return m.do("start") }
 
-// Stop implements service.Controller.
-func (m *Machine) Stop(string) error {
+// Stop implements service.Controller. As Windows does, it refuses while the service starts or is ending.
+func (m *Machine) Stop(name string) error {
+	err := m.do("stop")
+	if s := m.Statuses[name].State; err == nil && s != service.Running {
+		return service.ErrNotRunning
+	}
 	m.stopped = time.Now().Add(m.Stops)
-	return m.do("stop")
+	return err
 }
 
-// Status implements service.Controller.
+// Status implements service.Controller. A service that is ending has ended after Stops.
 func (m *Machine) Status(name string) (service.Status, error) {
 	s := m.Statuses[name]
+	if s.State == service.StopPending && m.stopped.IsZero() {
+		m.stopped = time.Now().Add(m.Stops)
+	}
 	if !m.stopped.IsZero() && !time.Now().Before(m.stopped) {
 		s.State = service.Stopped
 	}

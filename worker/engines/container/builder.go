@@ -95,7 +95,7 @@ func (b *builder) free(ctx context.Context) (err error) {
 			ctx, done := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 			defer done()
 			if b.pulse != nil {
-				b.pulse.stop(ctx)
+				b.pulse.stop()
 			}
 			b.removeContainer(ctx)
 			b.giveBack()

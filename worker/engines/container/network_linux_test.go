@@ -174,6 +174,29 @@ func TestEngineGone(t *testing.T) {
 	})
 }
 
+// TestEngineRests has the engine leave the processors to a task that runs and prints nothing.
+func TestEngineRests(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		dockertest.BusyboxImage(t, e)
+		engine := newEngine(t, e, nil)
+		s := start(t, build(t, engine, newRun(t, scripted("echo ready; exec sleep 1000", nil))))
+		time.Sleep(time.Second) // what comes after the start
+		const while = 3 * time.Second
+		before := e.Work(t)
+		time.Sleep(while)
+		if took := e.Work(t) - before; took > while/4 {
+			t.Errorf("it was busy for %s of %s", took, while)
+		}
+		if err := s.Kill(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+		finish(t, s).Dispose(t.Context()) //nolint:errcheck // again with the test
+	})
+}
+
 // TestEngineRestarted has the engine end in its own way while tasks run, and come back. Docker ends the
 // containers then: whatever their commands make of it is not theirs.
 func TestEngineRestarted(t *testing.T) {

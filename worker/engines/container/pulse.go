@@ -10,40 +10,65 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/worker/task"
 )
 
-// pulse is a question to the engine that it answers when a container has ended: until then it shows that
-// the engine lives. An engine that comes back later has lost the container's output.
+// pulse is a question to the engine that stays open while a container runs: it shows that the engine
+// lives. An engine that comes back later has lost the container's output.
 type pulse struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when err is final
-	err    error         // nil when the container has ended
+	err    error         // nil when the engine has answered
 }
 
 // newPulse asks about a container that was started. stop must be called.
 func (e *Engine) newPulse(id string) *pulse {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &pulse{cancel: cancel, ended: make(chan struct{})}
+	ask := e.askEnd
+	if e.config.Docker.Podman {
+		ask = e.askEvents
+	}
 	go func() { // stop waits for it
 		defer close(p.ended)
-		wait := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
-		select {
-		case <-wait.Result:
-		case p.err = <-wait.Error:
-		}
+		p.err = ask(ctx, id)
 	}()
 	return p
 }
 
-// stop waits for the answer, which does not take long when the container has ended, or the end of ctx.
-func (p *pulse) stop(ctx context.Context) {
-	select {
-	case <-p.ended:
-	case <-ctx.Done():
-	}
+// stop takes the question back.
+func (p *pulse) stop() {
 	p.cancel()
 	<-p.ended
+}
+
+// askEnd is answered when the container has ended.
+func (e *Engine) askEnd(ctx context.Context, id string) error {
+	wait := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-wait.Result:
+		return nil
+	case err := <-wait.Error:
+		return err //nolint:wrapcheck // by silent
+	}
+}
+
+// askEvents is for Podman, which looks for the end of a container without a pause while somebody waits for
+// it: that took most of the time that its output had. The events themselves do not matter. A Podman that
+// keeps none answers at once.
+func (e *Engine) askEvents(ctx context.Context, id string) error {
+	said := e.api.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("container", id)})
+	for {
+		select {
+		case <-said.Messages:
+		case err := <-said.Err:
+			if errors.Is(err, io.EOF) || !docker.Gone(err) {
+				return nil
+			}
+			return err //nolint:wrapcheck // by silent
+		}
+	}
 }
 
 // told asks whether somebody has told a container to end, since it began. Docker does so itself before it

@@ -155,18 +155,21 @@ func (s *sandbox) closeProxies() {
 }
 
 const (
-	soon  = 5 * time.Millisecond // between questions whether a container has ended whose output has
-	asked = 20                   // so often, before the engine is to tell
+	soon   = 5 * time.Millisecond // between questions whether a container has ended whose output has
+	asked  = 20                   // so often, before they are rare
+	rarely = 250 * time.Millisecond
 )
 
-// ended waits for the end of a container whose output has ended. Podman's own way to wait looks four
-// times a second; so it is asked first.
+// ended waits for the end of a container whose output has ended. Podman does not tell it: it is asked.
 func (s *sandbox) ended(ctx context.Context) (container.InspectResponse, error) {
 	tick := time.NewTicker(soon)
 	defer tick.Stop()
 	for i := 0; ; i++ {
-		if !s.engine.config.Docker.Podman || i >= asked {
+		switch {
+		case !s.engine.config.Docker.Podman:
 			<-s.pulse.ended
+		case i == asked:
+			tick.Reset(rarely)
 		}
 		if err := s.silent(); err != nil {
 			return container.InspectResponse{}, err

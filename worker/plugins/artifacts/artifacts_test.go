@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,8 +124,8 @@ func TestMissingFile(t *testing.T) {
 	}
 	got := run.TaskLog(t)
 	summary := regexp.MustCompile(`\[taskcluster \S+\] Uploaded 1 artifact, 1 byte \(\d+ bytes sent\) in \S+\n`).FindString(got)
-	want := "[taskcluster:error] Uploading error artifact public/missing.txt from file missing.txt with message \"" + message +
-		"\", reason \"file-missing-on-worker\" and expiry " + run.Definition.Expires.Format("2006-01-02T15:04:05.000Z") + "\n" +
+	want := "[taskcluster:error] Uploading error artifact public/missing.txt from file missing.txt with message " + strconv.Quote(message) +
+		", reason \"file-missing-on-worker\" and expiry " + run.Definition.Expires.Format("2006-01-02T15:04:05.000Z") + "\n" +
 		"[taskcluster:error] TASK FAILURE during artifact upload: file-missing-on-worker: " + message + "\n" +
 		summary + "[taskcluster:error] file-missing-on-worker: " + message + "\n"
 	if summary == "" || got != want {

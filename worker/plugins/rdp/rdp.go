@@ -150,8 +150,11 @@ func (h *hooks) Stopped(ctx context.Context, result engines.Result) error {
 	return nil
 }
 
+// Stays implements plugins.Stayer.
+func (*hooks) Stays() {}
+
 var (
 	_ plugins.Preparer = (*hooks)(nil)
 	_ plugins.Builder  = (*hooks)(nil)
-	_ plugins.Stopper  = (*hooks)(nil)
+	_ plugins.Stayer   = (*hooks)(nil)
 )

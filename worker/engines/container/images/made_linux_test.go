@@ -25,6 +25,12 @@ func makeImage(t *testing.T, text string) made {
 	t.Helper()
 	files := dockertest.Busybox(t)
 	files["hello"] = dockertest.File{Text: []byte(text)}
+	return makeOf(t, files)
+}
+
+// makeOf makes an image of these files.
+func makeOf(t *testing.T, files map[string]dockertest.File) made {
+	t.Helper()
 	plain := dockertest.Tar(t, files)
 	m := made{plain: plain, layer: packed(t, "gz", plain)}
 	m.config = []byte(fmt.Sprintf(`{"architecture":%q,"os":"linux","config":{"Cmd":["/bin/cat","/hello"],"Env":["PATH=/bin"]},"rootfs":{"type":"layers","diff_ids":[%q]},"history":[{"created_by":"test"}]}`,

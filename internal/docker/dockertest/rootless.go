@@ -1,0 +1,68 @@
+package dockertest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/workerkit/workerkit/internal/isolated"
+)
+
+// user is who the test of Rootless runs as.
+const user = "rootless"
+
+// become makes an ordinary user who has further numbers for the accounts in containers, and runs the test
+// as that one.
+const become = `useradd --create-home ` + user + ` || exit 1
+for file in /etc/subuid /etc/subgid; do echo ` + user + `:100000:65536 > $file; done
+install -d -m 700 -o ` + user + ` /run/` + user + ` || exit 1
+cd /home/` + user + ` || exit 1
+HOME=$PWD XDG_RUNTIME_DIR=/run/` + user + ` exec setpriv --reuid ` + user + ` --regid ` + user + ` --clear-groups "$@"`
+
+// rootless is Podman without root.
+func rootless() kind {
+	return kind{
+		"podman", []string{"podman", "runc", "conmon", "newuidmap", "slirp4netns", "setpriv"}, "podman, conmon, runc, uidmap and slirp4netns",
+		false, prepareRootless, podman,
+	}
+}
+
+// prepareRootless has it copy layers, which no file system refuses to a user.
+func prepareRootless(dir string) error {
+	storage := "[storage]\ndriver = \"vfs\"\ngraphroot = \"" + dir + "/root\"\nrunroot = \"" + dir + "/run\"\n"
+	return errors.Join(preparePodman(dir), write(filepath.Join(dir, "storage.conf"), storage))
+}
+
+// Rootless is Inside and Each for a Podman without root: the test runs as an ordinary user, who starts it.
+// It skips where that cannot be, and says what is missing.
+func Rootless(t *testing.T, test func(t *testing.T, e Engine), files ...string) {
+	t.Helper()
+	k := rootless()
+	if isolated.Entered() {
+		e := k.start(t)
+		t.Cleanup(func() { // what of it belongs to its accounts, it alone can remove
+			out, err := exec.Command("podman", "unshare", "rm", "-rf", e.daemon.dir).CombinedOutput() //nolint:gosec // a folder of ours
+			if err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+		test(t, e)
+		return
+	}
+	if p := k.missing(); p != "" {
+		t.Skipf("there is no %s: install %s", p, k.packages)
+	}
+	line, left := rerun(t)
+	all := append([]string{"/bin/sh", "-c", become, "sh"}, line...)
+	_ = left
+	cmd, err := Command(append([]string{os.Args[0]}, files...), all...)
+	if err != nil {
+		t.Skip(err)
+	}
+	again(t, "a rootless podman", cmd)
+}
+
+var _ = strings.Cut
