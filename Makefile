@@ -8,8 +8,9 @@ NFPM      := bin/tools/nfpm
 WINE      := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/workerkit-wine
 COVER     := $(CURDIR)/bin/cover
 FUZZTIME  ?= 20s
+LINUX     := linux/amd64,linux/arm64
 
-.PHONY: help build demo test check cross lint unit bench fuzz image-test test-windows platforms package release release-check release-verify clean setup
+.PHONY: help build demo test check cross lint unit bench fuzz image-test test-windows platforms package release release-check release-sign release-verify clean setup
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
@@ -71,8 +72,8 @@ $(NFPM): tools/go.mod tools/go.sum
 	@mkdir -p $(@D)
 	cd tools && go build -o ../$@ github.com/goreleaser/nfpm/v2/cmd/nfpm
 
-package: $(NFPM) ## the .deb and .rpm of each architecture from the files as they are here, into dist/VERSION
-	go run ./packaging/release build -dirty -nfpm $(NFPM) -version '$(VERSION)' -platforms linux/amd64,linux/arm64
+package: $(NFPM) ## the .deb and .rpm of each architecture from the files as they are here, into dist/VERSION (ONLY=linux/amd64)
+	go run ./packaging/release build -dirty -nfpm $(NFPM) -version '$(VERSION)' -platforms '$(or $(ONLY),$(LINUX))'
 
 release: $(NFPM) ## archives and packages of a commit for every platform, into dist/VERSION (VERSION=1.2.3, ONLY=linux/amd64)
 	go run ./packaging/release build -nfpm $(NFPM) -version '$(VERSION)' -platforms '$(ONLY)'
@@ -80,7 +81,11 @@ release: $(NFPM) ## archives and packages of a commit for every platform, into d
 release-check: $(NFPM) ## makes the release twice and compares every byte
 	go run ./packaging/release check -nfpm $(NFPM) -version '$(VERSION)' -platforms '$(ONLY)'
 
+release-sign: ## signs a release that is there, in DIR, with the key in the file SIGN_KEY
+	go run ./packaging/release sign '$(DIR)'
+
 release-verify: ## checksums and signature of the release in DIR (KEY=public key)
+	@test -n '$(KEY)' || { echo "make release-verify DIR=dist/VERSION KEY=PUBLIC_KEY: without the key nobody knows who made a release" >&2; exit 2; }
 	go run ./packaging/release verify -key '$(KEY)' '$(DIR)'
 
 fuzz: ## each fuzz test for FUZZTIME (20s)

@@ -227,7 +227,7 @@ func (s *site) remove() {
 func (s *site) purge() {
 	s.t.Helper()
 	s.run("dpkg", "--purge", "workerkit")
-	for _, path := range []string{"/etc/start-worker.yml", "/etc/start-worker", "/etc/generic-worker", "/var/lib/start-worker", "/var/lib/generic-worker", "/etc/systemd/system/multi-user.target.wants/start-worker.service"} {
+	for _, path := range []string{"/etc/start-worker.yml", "/etc/start-worker", "/etc/generic-worker", "/var/lib/start-worker", "/var/lib/generic-worker", "/var/lib/workerkit", "/etc/systemd/system/multi-user.target.wants/start-worker.service"} {
 		if s.has(path) {
 			s.t.Errorf("%s is left", path)
 		}
@@ -244,12 +244,9 @@ func (s *site) unprivileged() {
 	s.configure("generic-worker-insecure", "/var/lib/generic-worker/tasks", "controlSocket: /run/start-worker/socket")
 	s.run("mkdir", "/etc/systemd/system/start-worker.service.d")
 	s.run("cp", "/usr/share/doc/workerkit/examples/unprivileged.conf", "/etc/systemd/system/start-worker.service.d/")
-	s.run("systemctl", "daemon-reload")
-	s.run("systemctl", "start", "workerkit-key.service")
-	s.run("sh", "-c", "sed 's/root root/generic-worker generic-worker/' /usr/lib/tmpfiles.d/workerkit.conf >/etc/tmpfiles.d/workerkit.conf")
-	s.run("systemd-tmpfiles", "--create", "workerkit.conf")
-	s.run("sh", "-c", "chown generic-worker: /etc/start-worker.yml /etc/start-worker/* /etc/generic-worker/*")
-	s.run("systemctl", "start", "start-worker.service")
+	for _, command := range unprivileged(s.t) {
+		s.run("sh", "-c", command)
+	}
 	task := s.create("unprivileged")
 	s.becomes(task, "running")
 	if user := s.run("stat", "--format=%U", "/proc/"+s.state("MainPID")); user != "generic-worker" {

@@ -48,6 +48,112 @@ func TestTheSamePackageTwice(t *testing.T) {
 	}
 }
 
+// TestPackagesNameNoMachine: a .rpm has the name of the machine that made it unless it is given another.
+func TestPackagesNameNoMachine(t *testing.T) {
+	need(t, "rpm")
+	path := pack(t, empty(t), "amd64", "0.1.0", "rpm")
+	if got := mustRun(t, exec.Command("rpm", "--query", "--package", "--queryformat", "%{BUILDHOST}", "--nosignature", path)); got != "localhost" {
+		t.Errorf("it was made on %q", got)
+	}
+}
+
+// TestNames are those that docs/release.md says, also of what is no release yet.
+func TestNames(t *testing.T) {
+	programs := empty(t)
+	for format, want := range map[string]string{"deb": "workerkit_1.2.3~rc.1_amd64.deb", "rpm": "workerkit-1.2.3~rc.1-1.x86_64.rpm"} {
+		if got := filepath.Base(pack(t, programs, "amd64", "1.2.3-rc.1", format)); got != want {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// TestNamesOfPreReleases: both formats sort a pre-release before its release by a tilde.
+func TestNamesOfPreReleases(t *testing.T) {
+	programs := empty(t)
+	for format, want := range map[string]string{
+		"deb": "workerkit_1.2.3~rc.1_amd64.deb",
+		"rpm": "workerkit-1.2.3~rc.1-1.x86_64.rpm",
+	} {
+		if got := filepath.Base(pack(t, programs, "amd64", "1.2.3-rc.1", format)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestHints: the installation says what counts, and what is still to be done.
+func TestHints(t *testing.T) {
+	const write, runner, worker = "write /etc/start-worker.yml", "/usr/local/bin/start-worker is there", "/etc/start-worker.yml names /usr/local/bin/generic-worker"
+	archive := debian(t)
+	m := &machine{t: t, root: unpacked(t, archive)}
+	m.bring(pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/p.deb")
+	for _, c := range []struct {
+		name         string
+		before       func()
+		says, silent []string
+	}{
+		{"nothing", func() {}, []string{write}, []string{runner, worker}},
+		{"without systemd", func() { m.run("mv", "/usr/bin/systemctl", "/root/") }, []string{write}, nil},
+		{"programs by hand", func() {
+			m.run("cp", "/bin/true", "/usr/local/bin/start-worker")
+			m.run("cp", "/bin/true", "/usr/local/bin/generic-worker")
+		}, []string{runner}, []string{worker, "bin/generic-worker"}},
+		{"the package's worker in the configuration", func() {
+			m.put("/etc/start-worker.yml", "worker:\n  # not /usr/local/bin/generic-worker\n  path: /usr/bin/generic-worker\n")
+		}, []string{runner}, []string{worker, write}},
+		{"the other worker in the configuration", func() {
+			m.put("/etc/start-worker.yml", "worker:\n  path: /usr/local/bin/generic-worker\n")
+		}, []string{runner, worker}, []string{write}},
+	} {
+		c.before()
+		out := m.run("dpkg", "--install", "/root/p.deb")
+		for _, text := range c.says {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s: does not say %q:\n%s", c.name, text, out)
+			}
+		}
+		for _, text := range c.silent {
+			if strings.Contains(out, text) {
+				t.Errorf("%s: says %q:\n%s", c.name, text, out)
+			}
+		}
+		m.run("dpkg", "--purge", "workerkit")
+	}
+}
+
+// TestPurge takes away what has come with the package and its programs, and nothing older.
+func TestPurge(t *testing.T) {
+	archive := debian(t)
+	m := &machine{t: t, root: unpacked(t, archive)}
+	m.bring(pack(t, empty(t), runtime.GOARCH, "0.1.0", "deb"), "/root/p.deb")
+	older := []string{"/etc/generic-worker/ed25519.key", "/etc/start-worker/secret", "/srv/caches/.old", "/srv/caches/with a space"}
+	m.run("mkdir", "/etc/generic-worker", "/etc/start-worker", "/srv/caches")
+	m.run("ln", "-s", "/srv/caches", "/var/lib/generic-worker")
+	for _, path := range older {
+		m.put(path, "older")
+	}
+	m.run("dpkg", "--install", "/root/p.deb")
+	newer := []string{"/etc/start-worker.yml", "/etc/generic-worker/config", "/etc/workerkit/environment", "/var/lib/start-worker/state.json", "/srv/caches/.new", "/srv/caches/new"}
+	for _, path := range newer {
+		m.put(path, "newer")
+	}
+	m.run("dpkg", "--remove", "workerkit")
+	m.run("dpkg", "--install", "/root/p.deb") // which finds its own files
+	out := m.run("dpkg", "--purge", "workerkit")
+	if !strings.Contains(out, "is left, in /etc/start-worker /etc/generic-worker /var/lib/generic-worker") {
+		t.Errorf("dpkg says %s", out)
+	}
+	for _, path := range older {
+		if !m.has(path) {
+			t.Errorf("%s is gone", path)
+		}
+	}
+	for _, path := range append(newer, "/etc/workerkit", "/var/lib/start-worker", "/var/lib/workerkit") {
+		if m.has(path) {
+			t.Errorf("%s is left", path)
+		}
+	}
+}
+
 // TestRefusals: a package that cannot be installed says why, and leaves nothing.
 func TestRefusals(t *testing.T) {
 	archive := debian(t)
@@ -91,7 +197,7 @@ func (m *machine) refused(t *testing.T, out string, err error, want string) {
 	if err == nil || !strings.Contains(out, want) {
 		t.Errorf("%v, says\n%s\nwant %q", err, out, want)
 	}
-	for _, path := range []string{"/usr/bin/start-worker", "/usr/lib/systemd/system/start-worker.service", "/var/lib/start-worker"} {
+	for _, path := range []string{"/usr/bin/start-worker", "/usr/lib/systemd/system/start-worker.service", "/var/lib/start-worker", "/var/lib/workerkit"} {
 		if m.has(path) {
 			t.Errorf("there is %s", path)
 		}

@@ -68,6 +68,34 @@ func TestTheUnitFollowsTheTable(t *testing.T) {
 	}
 }
 
+// unprivileged are the commands for a worker that is not root, which its example has in a comment.
+func unprivileged(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash("linux/unprivileged.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, "#   "); ok {
+			commands = append(commands, strings.TrimSpace(command))
+		}
+	}
+	return commands
+}
+
+// TestThePageOfPackages has the commands for a worker that is not root in the same words.
+func TestThePageOfPackages(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash("../docs/packages.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := unprivileged(t)
+	if len(commands) == 0 || !strings.Contains(string(page), "\n"+strings.Join(commands, "\n")+"\n") {
+		t.Errorf("docs/packages.md does not have %q one after the other", commands)
+	}
+}
+
 // TestTheExampleIsWhatThePackageInstalls: its paths are those of the package and its tmpfiles.
 func TestTheExampleIsWhatThePackageInstalls(t *testing.T) {
 	read := func(name string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -90,4 +91,49 @@ func containersWithoutMounts(t *testing.T, m *machine, _ dockertest.Engine, imag
 		contains(t, m.artifact(id, 0, backing), "payload.cache and artifacts of the type volume", "enableMounts", pool)
 	}
 	m.resolved(m.create(contained(image, "true", nil)), 0, "completed")
+}
+
+// TestRootlessContainers has a worker of an ordinary user, with a Podman of the same user, run payloads of
+// docker-worker. What it cannot do it says.
+func TestRootlessContainers(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, path)
+	}
+	dockertest.Rootless(t, func(t *testing.T, e dockertest.Engine) {
+		if os.Geteuid() == 0 || !e.Rootless {
+			t.Fatalf("user %d has %+v", os.Geteuid(), e.Engine)
+		}
+		t.Setenv("DOCKER_HOST", e.Host)
+		image := dockertest.BusyboxImage(t, e)
+		m := newMachine(t, map[string]any{"d2gConfig": object{"enableD2G": true}, "workerkit": map[string]any{"killGraceSecs": 1}})
+		p := m.start()
+		cache := contained(image, "id -u; cat /builds/one/before; echo kept > /builds/one/before; echo made > /made; echo of > /vol/v", object{
+			"cache": object{"one": "/builds/one"}, "artifacts": object{
+				"public/made": object{"type": "file", "path": "/made"}, "public/vol": object{"type": "volume", "path": "/vol"},
+			},
+		})
+		for _, before := range []string{"No such file", "kept"} {
+			id := m.create(cache, having("docker-worker:cache:one"))
+			m.resolved(id, 0, "completed")
+			contains(t, strings.ReplaceAll(m.artifact(id, 0, backing), "\r", ""), "\n0\n", before)
+			contains(t, m.artifact(id, 0, "public/made"), "made")
+			contains(t, m.artifact(id, 0, "public/vol/v"), "of")
+		}
+		contains(t, p.stderr.String(), "tasks run in containers too", "rootless: true")
+		endless := m.create(contained(image, "sleep 1000", object{"maxRunTime": 1}))
+		m.resolved(endless, 0, "failed")
+		proxy := m.create(contained(image, "true", object{"features": object{"taskclusterProxy": true}}))
+		m.resolved(proxy, 0, "malformed-payload")
+		contains(t, m.artifact(proxy, 0, backing), "rootless")
+		until(t, "all containers are gone", func() bool { return len(containers(t, e)) == 0 })
+		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		p.exits(exitInterrupted)
+		maps.Copy(m.config, map[string]any{"disableNativePayloads": true, "enableChainOfTrust": false, "workerkit": map[string]any{"blockMetadata": true}})
+		p = m.start()
+		p.exits(exitInvalid)
+		contains(t, p.stderr.String(), "workerkit.blockMetadata cannot be true", "rootless")
+	}, path)
 }

@@ -10,10 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/workerkit/workerkit/worker/config"
+	"github.com/workerkit/workerkit/worker/payload"
+	"github.com/workerkit/workerkit/worker/plugins/rdp"
+	"github.com/workerkit/workerkit/worker/plugins/runasadmin"
 )
 
 //nolint:gochecknoglobals // a flag of the test
@@ -100,6 +104,53 @@ func (p property) rows(t *testing.T, prefix string, required bool) string {
 	return row
 }
 
+// onWindows is what payloads have on Windows alone. The two plugins are asked here; what is built on Windows
+// only, or asked for there, must be in the sources in the same words.
+func onWindows(t *testing.T) string {
+	t.Helper()
+	const (
+		command = "The commands, executed one after the other until one fails: each the text of a batch file. Environment and current directory carry over to the next."
+		window  = "Do not show a window for the commands' console on the task's desktop. Where there is no desktop there is none in any case."
+	)
+	for text, path := range map[string]string{command: "../../worker/commands/command_windows.go", window: "parts.go"} {
+		source, err := os.ReadFile(filepath.FromSlash(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(source), strconv.Quote(text)) {
+			t.Errorf("%s has no longer the description %q", path, text)
+		}
+	}
+	merged, err := payload.Merge(map[string]payload.Fragment{
+		"command": {Required: []string{"command"}, Properties: map[string]any{"command": map[string]any{
+			"description": command, "type": "array", "minItems": 1, "items": map[string]any{"type": "string"},
+		}}},
+		"window":        {Features: map[string]payload.Feature{"hideCmdWindow": {Description: window}}},
+		"rdp":           rdp.New(rdp.Config{}).Payload(),
+		"administrator": runasadmin.New(runasadmin.Config{}).Payload(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := merged.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var top property
+	if err := json.Unmarshal(text, &top); err != nil {
+		t.Fatal(err)
+	}
+	return `
+## On Windows
+
+Where these differ or are more than above. ` + "`rdpInfo` and `features.runAsAdministrator`" + ` exist with the engine multiuser only; with
+insecure the feature may be false. Loopback devices are malformed-payload, as on every system but Linux.
+
+| property | type | default | |
+|---|---|---|---|
+` + top.rows(t, "", true)
+}
+
 // TestPayloadPage: the page says what the schema says.
 func TestPayloadPage(t *testing.T) {
 	defaults := config.Defaults()
@@ -126,7 +177,7 @@ payload malformed. [Features](features.md) has what they do, and the forms of mo
 
 | property | type | default | |
 |---|---|---|---|
-` + top.rows(t, "", true)
+` + top.rows(t, "", true) + onWindows(t)
 	page := filepath.Join("..", "..", "docs", "reference", "payload.md")
 	if *update {
 		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ type checked struct {
 	Back *moving.Report `json:"back,omitempty"`
 
 	unasked bool // whether the worker was not asked what it says of its config
+	all     bool // whether the differences that are the same everywhere are said too
 }
 
 // check says all that is wrong with a config, and what will differ where the public programs have
@@ -57,6 +59,7 @@ func (p program) check(ctx context.Context, args []string) int {
 	asJSON := flags.Bool("json", false, "print it for programs")
 	over := flags.Bool("over", false, "say what will differ when our programs take the public ones' place")
 	back := flags.Bool("back", false, "say what the public programs make of it when they come back")
+	all := flags.Bool("all", false, "with these: say the differences that are the same on every machine too")
 	var w wanted
 	flags.StringVar(&w.worker, "worker-config", "", "with these: the worker's config is `FILE`")
 	flags.StringVar(&w.dir, "dir", "", "with these: the worker works in `DIR`")
@@ -66,22 +69,23 @@ func (p program) check(ctx context.Context, args []string) int {
 		return code
 	}
 	moves := *over || *back
-	if !moves && (w.worker != "" || w.dir != "") {
-		return p.misused("check", "--worker-config and --dir are for --over and --back")
+	if !moves && (w.worker != "" || w.dir != "" || *all) {
+		return p.misused("check", "--worker-config, --dir and --all are for --over and --back")
 	}
 	w, services := p.host.installed.find(w, moves)
 	if w.runner == "" && w.worker == "" {
-		return p.misused("check", "which CONFIG? No service of this machine names one, and none is at a usual place")
+		return p.misused("check", "which CONFIG? No service of this machine names one, and none is at a usual place; looked at: "+
+			strings.Join(moving.Places(runtime.GOOS, moves), ", "))
 	}
 	var c config.Config
-	found := checked{Config: w.runner, Warnings: []string{}, Problems: []string{}}
+	found := checked{all: *all, Config: w.runner, Warnings: []string{}, Problems: []string{}}
 	if w.runner != "" {
 		c = p.checkRunner(ctx, w.runner, &found)
 	}
 	if moves {
 		m := p.machine(ctx, w, c, services)
 		if *over {
-			found.Over = new(moving.Over(m, p.told(ctx, m)...))
+			found.Over = new(moving.Over(m, p.told(ctx, m, len(found.Problems) == 0)...))
 		}
 		if *back {
 			found.Back = new(moving.Back(m))
@@ -135,15 +139,15 @@ func (p program) say(found checked) {
 	}
 	if len(found.Problems) == 0 && found.Config != "" {
 		fmt.Fprintf(p.stdout, "%s is fine: %s (%s)\n", found.Config, found.Place, found.Why)
-		if found.unasked {
+		if found.unasked && found.Over == nil {
 			fmt.Fprintln(p.stdout, "the worker is not asked about workerConfig: it is not ours and would not tell")
-			if found.Over == nil && found.Back == nil {
+			if found.Back == nil {
 				fmt.Fprintln(p.stdout, "check --over says what will differ when ours takes its place")
 			}
 		}
 	}
-	p.moves("moving over from the public programs:", found.Over, len(found.Problems) > 0)
-	p.moves("going back to the public programs:", found.Back, len(found.Problems) > 0)
+	p.moves("moving over from the public programs:", found.Over, found)
+	p.moves("going back to the public programs:", found.Back, found)
 }
 
 // checkWorker has our own worker check what it would get, as far as that is known before the

@@ -56,7 +56,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"check", "[--json] [--over] [--back] [--worker-config FILE] [--dir DIR] [CONFIG]", "says all that is wrong with a config; with --over or --back, what a move from or to the public programs means; registers nothing", program.check},
+		{"check", "[--json] [--over] [--back] [--all] [--worker-config FILE] [--dir DIR] [CONFIG]", "says all that is wrong with a config; with --over or --back, what a move from or to the public programs means; registers nothing", program.check},
 		{"doctor", "[--json] [CONFIG]", "looks at the machine, its network and its programs, and says what to do", program.doctor},
 		{"print-config", "[--json] CONFIG", "shows the config that counts, and where each key comes from", program.printConfig},
 		{"status", "[--json] [--socket PATH] [CONFIG]", "says how the start-worker that runs here is", program.status},

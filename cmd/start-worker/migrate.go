@@ -86,34 +86,56 @@ func versionOf(ctx context.Context, path string) string {
 	return oneLine(string(out))
 }
 
-// told is what the worker that came with this program says of the config of the public one, where ours
-// is not in its place yet.
-func (p program) told(ctx context.Context, m moving.Machine) []moving.Finding {
-	if m.Ours || m.WorkerFile == "" {
+// question is a worker's config that our worker is asked about.
+type question struct {
+	of, key string // a file, and the key of it when it is not the whole
+	data    []byte
+	err     error // why it is not known
+	next    string
+}
+
+// told is what the worker that came with this program says of the config of the public one, and of the
+// runner config's part of it when that is in order, where ours is not in its place yet.
+func (p program) told(ctx context.Context, m moving.Machine, inOrder bool) (said []moving.Finding) {
+	if m.Ours {
 		return nil
 	}
-	data, err := os.ReadFile(m.WorkerFile)
-	if err != nil { // which the report says, unless there is none yet
+	var all []question
+	if data, err := os.ReadFile(m.WorkerFile); err == nil { // else the report says it
+		all = append(all, question{of: m.WorkerFile, data: data, next: "put it right in the runner config, the pool or its secrets, wherever it comes from"})
+	}
+	if inOrder && len(m.Config.WorkerConfig) > 0 && m.Config.Worker.Implementation == config.GenericWorker {
+		data, err := known(ctx, m.Config)
+		all = append(all, question{of: m.RunnerFile, key: "workerConfig: ", data: data, err: err, next: "put it right"})
+	}
+	if len(all) == 0 {
 		return nil
 	}
-	f := moving.Finding{Of: m.WorkerFile}
 	worker := p.host.installed.neighbour(ctx)
 	if worker == "" {
-		f.Effect, f.Detail = moving.Differs, "no worker of ours is beside this program that could be asked about it"
-		f.Next = "put generic-worker beside start-worker, and check again"
-		return []moving.Finding{f}
+		return []moving.Finding{{Effect: moving.Differs, Of: all[0].of, Detail: "no worker of ours is beside this program that could be asked about it",
+			Next: "put generic-worker beside start-worker, and check again"}}
 	}
-	said, err := verdict(ctx, worker, withEngine(data, m.WorkerVersion))
+	for _, c := range all {
+		said = append(said, c.verdict(ctx, worker, m))
+	}
+	return said
+}
+
+// verdict is what our worker says of a config.
+func (c question) verdict(ctx context.Context, worker string, m moving.Machine) moving.Finding {
+	said, err := "", c.err
+	if err == nil {
+		said, err = verdict(ctx, worker, withEngine(c.data, m.WorkerVersion))
+	}
+	f := moving.Finding{Effect: moving.Stays, Of: c.of, Detail: c.key + "our worker, " + worker + ", takes it"}
 	switch {
 	case err != nil:
-		f.Effect, f.Detail = moving.Differs, "our worker could not be asked: "+oneLine(err.Error())
+		f.Effect, f.Detail = moving.Differs, c.key+"our worker could not be asked: "+oneLine(err.Error())
 	case said != "":
-		f.Effect, f.Detail = moving.Blocks, "our worker says: "+said
-		f.Next = "put it right in the runner config, the pool or its secrets, wherever it comes from"
-	default:
-		f.Effect, f.Detail = moving.Stays, "our worker, "+worker+", takes it"
+		f.Effect, f.Detail, f.Next = moving.Blocks, c.key+"our worker says: "+said+mentioned(m.Config.Settings, said), c.next
 	}
-	return []moving.Finding{f}
+	return f
 }
 
 // neighbour is our worker in the folder of this program, by any name that a release gives it; "" when
@@ -145,17 +167,17 @@ func withEngine(data []byte, public string) []byte {
 	return changed
 }
 
-// moves prints what was found for one direction. Of the differences that are everywhere and ask for
-// nothing it only has the names: there are many.
-func (p program) moves(title string, r *moving.Report, problems bool) {
+// moves prints what was found for one direction. The differences that are the same everywhere are many, and
+// would hide what is about this machine.
+func (p program) moves(title string, r *moving.Report, found checked) {
 	if r == nil {
 		return
 	}
 	fmt.Fprintln(p.stdout, title)
-	var others []string
+	others := 0
 	for _, f := range r.Findings {
-		if f.General && f.Next == "" {
-			others = append(others, f.Of)
+		if f.General && !found.all {
+			others++
 			continue
 		}
 		fmt.Fprintf(p.stdout, "  %-7s  %s: %s\n", f.Effect, f.Of, f.Detail)
@@ -163,13 +185,13 @@ func (p program) moves(title string, r *moving.Report, problems bool) {
 			fmt.Fprintf(p.stdout, "           → %s\n", f.Next)
 		}
 	}
-	if len(others) > 0 {
-		fmt.Fprintf(p.stdout, "  differs  in these too, which ask for nothing (--json has both sides): %s\n", strings.Join(others, ", "))
+	if others > 0 {
+		fmt.Fprintf(p.stdout, "  differs  in %d things that are the same on every such machine: --all says them\n", others)
 	}
 	switch {
 	case r.Blocked():
 		fmt.Fprintln(p.stdout, "not ready: put right what blocks, and check again")
-	case problems:
+	case len(found.Problems) > 0:
 		fmt.Fprintln(p.stdout, "not ready: put the problems right, and check again")
 	default:
 		fmt.Fprintln(p.stdout, "ready: nothing is in the way")

@@ -7,11 +7,13 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -49,6 +51,9 @@ var errAddress = errors.New("this is no address of one")
 
 // answer is how long one address may take to answer.
 const answer = 10 * time.Second
+
+// maxInfo is how many bytes are read of what an engine says of itself.
+const maxInfo = 1 << 20
 
 // Open opens the engine at host, such as unix:///run/docker.sock or tcp://127.0.0.1:2375. For ""
 // it is that of the variable DOCKER_HOST, or else the first of the usual sockets that answers.
@@ -149,7 +154,30 @@ func ask(ctx context.Context, api *client.Client) (*Engine, error) {
 	for _, option := range info.Info.SecurityOptions {
 		e.Rootless = e.Rootless || option == "name=rootless" || strings.HasPrefix(option, "name=rootless,")
 	}
+	if e.Podman && !e.Rootless {
+		if e.Rootless, err = rootless(ctx, api); err != nil {
+			return nil, fmt.Errorf("ask whether it is rootless: %w", err)
+		}
+	}
 	return e, nil
+}
+
+// rootless asks Podman whether it is, which it says in a field that Docker's API does not have.
+func rootless(ctx context.Context, api *client.Client) (bool, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return api.Dialer()(ctx) }
+	plain := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://podman/info", nil)
+	if err != nil {
+		return false, err //nolint:wrapcheck // by ask
+	}
+	reply, err := plain.RoundTrip(request)
+	if err != nil {
+		return false, err //nolint:wrapcheck // by ask
+	}
+	defer reply.Body.Close()
+	var info struct{ Rootless bool }
+	err = json.NewDecoder(io.LimitReader(reply.Body, maxInfo)).Decode(&info)
+	return info.Rootless, err //nolint:wrapcheck // by ask
 }
 
 // reach connects once, as the client's own errors hide why it could not.

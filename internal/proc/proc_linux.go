@@ -123,17 +123,17 @@ func (p *Process) kill() bool {
 			}
 		}
 	}
-	left := false
-	for _, member := range p.tree.members() {
-		if _, ours := found[member]; ours {
-			left = true
-			_ = unix.Kill(member, unix.SIGKILL) // may have ended
+	strike := func(members []int) (left bool) {
+		for _, member := range members {
+			if _, ours := found[member]; ours {
+				left = true
+				_ = unix.Kill(member, unix.SIGKILL) // may have ended
+			}
 		}
+		return left
 	}
-	if !left {
-		p.tree.search() // which reaps them
-	}
-	return left
+	// What is being killed leaves the control group a moment before it has ended; the search reaps.
+	return strike(p.tree.members()) || strike(p.tree.search())
 }
 
 // reapEvery is how often adopted processes that have ended are reaped while the tree lives.

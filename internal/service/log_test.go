@@ -114,6 +114,7 @@ func TestLogAfterAFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer closeLog()
 	say := func(text string, there func() bool) {
 		fmt.Fprint(out, text)
 		for end := time.Now().Add(10 * time.Second); !there(); time.Sleep(time.Millisecond) {
@@ -138,7 +139,6 @@ func TestLogAfterAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	say("found", func() bool { return size(5)() || size(9)() })
-	closeLog()
 }
 
 // TestLogIsItsOwners, also when an older program has left it to others.

@@ -21,6 +21,10 @@ if ! systemd-tmpfiles --create workerkit.conf 2>/dev/null; then # as in a chroot
 	done
 fi
 
+if [ "$first" = yes ] && [ ! -e /etc/start-worker.yml ]; then
+	echo "workerkit: write /etc/start-worker.yml (see /usr/share/doc/workerkit/examples), then start start-worker: systemctl start start-worker" >&2
+fi
+
 # Without systemd, as in a container image, there is nothing to enable.
 command -v systemctl >/dev/null || exit 0
 
@@ -32,9 +36,6 @@ if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 if [ "$first" = yes ] || [ -e "$removed" ]; then
 	systemctl --quiet enable "$unit" workerkit-key.service
 	rm -f "$removed"
-fi
-if [ "$first" = yes ] && [ ! -e /etc/start-worker.yml ]; then
-	echo "workerkit: write /etc/start-worker.yml (see /usr/share/doc/workerkit/examples), then: systemctl start start-worker" >&2
 fi
 
 # The version that runs finishes its tasks, and then makes way for this one. Nothing waits for it.

@@ -10,7 +10,32 @@ if [ -d /run/systemd/system ]; then
 		exit 1
 	fi
 fi
-[ "${1:-}" = purge ] || exit 0
 
-rm -f /run/systemd/system/start-worker.service /etc/start-worker.yml
-rm -rf /etc/start-worker /etc/generic-worker /etc/workerkit /var/lib/start-worker /var/lib/generic-worker
+before=/var/lib/workerkit/before
+case "${1:-}" in
+purge) ;;
+abort-install)
+	if [ -z "${2:-}" ]; then rm -rf /var/lib/workerkit; fi
+	exit 0
+	;;
+*) exit 0 ;;
+esac
+
+rm -f /run/systemd/system/start-worker.service
+if [ ! -e "$before" ]; then
+	echo "workerkit: its configuration and state are left, as $before is not there to say what is older than the package" >&2
+	exit 0
+fi
+left=
+for place in /etc/start-worker.yml /etc/start-worker /etc/generic-worker /etc/workerkit /var/lib/start-worker /var/lib/generic-worker; do
+	if ! grep -Fxq "$place" "$before"; then
+		rm -rf "$place"
+		continue
+	fi
+	left="$left $place"
+	for entry in "$place"/* "$place"/.[!.]*; do
+		if ! grep -Fxq "$entry" "$before"; then rm -rf "$entry"; fi
+	done
+done
+rm -rf /var/lib/workerkit
+if [ -n "$left" ]; then echo "workerkit: what was there before the package is left, in$left" >&2; fi

@@ -15,8 +15,18 @@ fi
 for dir in /usr/bin /usr/lib /etc /var/lib; do
 	[ -w "$dir" ] || refuse "$dir cannot be written to: is the file system read-only?"
 done
-for program in start-worker generic-worker; do
-	if [ -e "/usr/local/bin/$program" ]; then
-		echo "workerkit: /usr/local/bin/$program is there and is used instead of the package's" >&2
-	fi
-done
+if [ -e /usr/local/bin/start-worker ]; then
+	echo "workerkit: /usr/local/bin/start-worker is there and is used instead of the package's" >&2
+fi
+# The worker is the one that the configuration names, wherever others are.
+if grep -q '^[^#]*/usr/local/bin/generic-worker' /etc/start-worker.yml 2>/dev/null; then
+	echo "workerkit: /etc/start-worker.yml names /usr/local/bin/generic-worker, which is used instead of the package's" >&2
+fi
+
+# What a purge must leave: what is there before the first installation. rpm has no purge.
+if [ "${1:-}" = install ] && [ -z "${2:-}" ]; then
+	mkdir -p /var/lib/workerkit
+	for place in /etc/start-worker.yml /etc/start-worker /etc/generic-worker /etc/workerkit /var/lib/start-worker /var/lib/generic-worker; do
+		if [ -e "$place" ] || [ -L "$place" ]; then find -H "$place" -maxdepth 1; fi
+	done >/var/lib/workerkit/before
+fi

@@ -117,10 +117,8 @@ func (t toolchain) run(ctx context.Context, args ...string) ([]byte, error) {
 // build builds programs for a platform into a folder. What it makes depends on the source, the
 // version and the release of Go, on no path and no time. Further variables are NAME=value.
 func (t toolchain) build(ctx context.Context, p platform, dir string, s source, programs []string, variables ...string) error {
-	flags := "-s -w -X " + module + "/internal/version.version=" + s.version + "+" + s.commit
-	for _, v := range variables {
-		flags += " -X " + v
-	}
+	variables = append([]string{module + "/internal/version.version=" + s.version + "+" + s.commit}, variables...)
+	flags := "-s -w -X " + strings.Join(variables, " -X ")
 	// Without a build ID there is no UUID in a program for macOS, and macOS 15 then does not let it
 	// reach the local network. It is made of the content, so it is the same each time.
 	if p.os != "darwin" {

@@ -13,8 +13,8 @@ import (
 	"slices"
 )
 
-// check makes a release twice, at two places, with two build caches, time zones and umasks, and
-// compares them.
+// check makes a release twice, at two places, with two build caches, time zones, umasks and, where
+// that can be had, names of the machine, and compares them.
 func check(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	f := newFlags("check", stderr)
 	warm := f.Bool("warm", false, "use one build cache for both: fast, and proves less")
@@ -41,12 +41,17 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	if !*warm {
 		caches = append(caches, "GOCACHE="+filepath.Join(scratch, "cache"))
 	}
+	renamed := elsewhere(ctx)
+	if renamed == nil {
+		fmt.Fprintln(stderr, "both builds know this machine by the same name: another takes root and unshare")
+	}
 	for _, b := range []struct {
 		out, umask string
-		env        []string
-	}{{one, "022", nil}, {two, "077", caches}} {
+		env, under []string
+	}{{one, "022", nil, nil}, {two, "077", caches, renamed}} {
 		fmt.Fprintln(stderr, "building at", b.out)
-		c := exec.CommandContext(ctx, "sh", append([]string{"-c", `umask "$0" && exec "$@"`, b.umask, self, "build", "-out=" + b.out}, other...)...)
+		line := slices.Concat(b.under, []string{"sh", "-c", `umask "$0" && exec "$@"`, b.umask, self, "build", "-out=" + b.out}, other)
+		c := exec.CommandContext(ctx, line[0], line[1:]...)
 		c.Env = append(os.Environ(), b.env...)
 		c.Stderr = stderr
 		if err := c.Run(); err != nil {
@@ -62,6 +67,16 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	}
 	fmt.Fprintf(stdout, "%d files, twice the same to the byte\n", len(names))
 	return nil
+}
+
+// elsewhere is what comes before a command for it to run on a machine of another name; nil where
+// that cannot be: it takes Linux and root.
+func elsewhere(ctx context.Context) []string {
+	line := []string{"unshare", "--uts", "sh", "-c", `hostname another-machine && exec "$@"`, "sh"}
+	if exec.CommandContext(ctx, line[0], append(line[1:], "true")...).Run() != nil { //nolint:gosec // written above
+		return nil
+	}
+	return line
 }
 
 // differences fails with the names of the files that two folders do not have alike; it returns

@@ -43,13 +43,24 @@ func (r *release) contents(p platform, bin string) []archive.File {
 	return append(files, r.units(p)...)
 }
 
-// units are the files of packaging/ for a system: units, services, scripts.
+// units are the files of packaging/ for a system: units, services, examples.
 func (r *release) units(p platform) []archive.File {
 	folder := map[string]string{"darwin": "macos"}[p.os]
 	if folder == "" {
 		folder = p.os
 	}
-	return r.folder("packaging/"+folder, "packaging/")
+	files := r.folder("packaging/"+folder, "packaging/")
+	if p.os != "linux" {
+		return files
+	}
+	// The scripts are those of packages; the units are what images have as well.
+	files = slices.DeleteFunc(files, func(f archive.File) bool { return strings.HasSuffix(f.Name, ".sh") })
+	for _, name := range []string{"start-worker.service", "workerkit-key.service"} {
+		unit := r.file("packer/templates/root/" + name)
+		unit.Name = "packaging/" + name
+		files = append(files, unit)
+	}
+	return files
 }
 
 // folder lists the files below a folder of the source under their names with prefix in front;
@@ -82,12 +93,13 @@ func (r *release) complete(ctx context.Context) error {
 		return err
 	}
 	for _, name := range programs {
-		for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		// The names are those under which each shell looks for them.
+		for shell, file := range map[string]string{"bash": name + ".bash", "zsh": "_" + name, "fish": name + ".fish", "powershell": name + ".ps1"} {
 			out, err := exec.CommandContext(ctx, filepath.Join(bin, here.program(name)), "completion", shell).Output()
 			if err != nil {
 				return fmt.Errorf("%s completion %s: %w", name, shell, err)
 			}
-			r.completions = append(r.completions, archive.File{Name: "completions/" + name + "." + shell, Data: out})
+			r.completions = append(r.completions, archive.File{Name: "completions/" + file, Data: out})
 		}
 	}
 	return os.RemoveAll(bin)
@@ -115,7 +127,7 @@ func (r *release) macOS(p platform, bin string) error {
 		case folder == "LaunchAgents":
 			f.Name = "root/Library/LaunchAgents/" + name
 		case folder == "newsyslog.d":
-			f.Name = "root/etc/newsyslog.d/" + name
+			f.Name = "root/private/etc/newsyslog.d/" + name // /etc is a link, which no package should touch
 		default:
 			continue
 		}

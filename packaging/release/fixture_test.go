@@ -44,7 +44,11 @@ func checkout(t *testing.T) (dir string) {
 		"internal/version/version.go": "package version\n\nvar version = \"none\"\n\nfunc Text() string { return version }\n",
 		"LICENSE":                     "ours",
 		".gitignore":                  "/dist/\n/secret\n",
-		"packaging/linux/a.service":   "[Unit]\n",
+		"packaging/linux/a.conf":      "a\n",
+		"packaging/linux/postinst.sh": "#!/bin/sh\n",
+		"packer/templates/root/start-worker.service":                    "[Unit]\n",
+		"packer/templates/root/workerkit-key.service":                   "[Unit]\n",
+		"packaging/macos/newsyslog.d/start-worker.conf":                 "log\n",
 		"packaging/macos/org.workerkit.start-worker.plist":              "<plist/>\n",
 		"packaging/macos/LaunchAgents/org.workerkit.launch-agent.plist": "<plist/>\n",
 	}

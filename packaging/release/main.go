@@ -19,7 +19,9 @@ import (
 
 const usage = `usage: release build [flags]                makes a release
        release check [flags]                makes it twice and compares every byte
-       release verify DIR [-key PUBLIC]     checks the checksums of a release, and who signed it
+       release sign DIR                     signs the checksums of a release that is there already
+       release verify DIR -key PUBLIC       checks the checksums of a release, and who signed it
+       release verify DIR -unsigned         checks the checksums alone
 
 SIGN_DARWIN and SIGN_WINDOWS are commands that sign one program, whose path is the last argument.
 SIGN_KEY is the file of the ed25519 key that signs the checksums.
@@ -34,7 +36,7 @@ func main() {
 
 // command is main without the process: it returns the exit code.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	verbs := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"build": build, "check": check, "verify": verify}
+	verbs := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"build": build, "check": check, "sign": sign, "verify": verify}
 	if len(args) == 0 || verbs[args[0]] == nil {
 		fmt.Fprint(stderr, usage)
 		return 2
@@ -128,23 +130,64 @@ func sizes(stdout io.Writer, dir string) error {
 	return nil
 }
 
+// sign signs a release that was made without the key.
+func sign(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("release sign", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	dir, err := folder(f, args)
+	if err != nil {
+		return err
+	}
+	key := os.Getenv("SIGN_KEY")
+	if key == "" {
+		return errors.New("sign wants the file of the key in SIGN_KEY")
+	}
+	if err := signing.Check(dir); err != nil { // a signature vouches for the files too
+		return err
+	}
+	return signWith(key, dir, stdout)
+}
+
+// signWith signs the checksums of a folder with the key in a file, and says who can check that.
+func signWith(path, dir string, said io.Writer) error {
+	key, err := signing.LoadKey(path)
+	if err != nil {
+		return err
+	}
+	public, err := signing.Sign(dir, key)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(said, "signed; the public key is", public)
+	return nil
+}
+
+// folder reads the flags and the folder of a release, which may come first.
+func folder(f *flag.FlagSet, args []string) (string, error) {
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		args = append(args[1:len(args):len(args)], args[0])
+	}
+	if err := f.Parse(args); err != nil {
+		return "", flag.ErrHelp
+	}
+	if f.NArg() != 1 || f.Arg(0) == "" {
+		return "", fmt.Errorf("%s wants the folder of one release", f.Name())
+	}
+	return f.Arg(0), nil
+}
+
 func verify(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("release verify", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	public := f.String("key", "", "the public `key` in base64, or a file with it")
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' { // the folder may come first
-		args = append(args[1:len(args):len(args)], args[0])
+	unsigned := f.Bool("unsigned", false, "the checksums are enough, whoever made them")
+	dir, err := folder(f, args)
+	if err != nil {
+		return err
 	}
-	if err := f.Parse(args); err != nil {
-		return flag.ErrHelp
-	}
-	if f.NArg() != 1 {
-		return errors.New("verify wants the folder of one release")
-	}
-	dir := f.Arg(0)
-	if *public == "" {
-		fmt.Fprintln(stdout, "without -key nobody knows who made these checksums")
-	} else {
+	verdict := "as its checksums say, whoever made them"
+	if *public != "" {
+		verdict = "as it was signed"
 		key, err := signing.PublicKey(*public)
 		if err == nil {
 			err = signing.Verify(dir, key)
@@ -156,6 +199,9 @@ func verify(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := signing.Check(dir); err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, dir+": as it was made")
+	fmt.Fprintf(stdout, "%s: %s\n", dir, verdict)
+	if *public == "" && !*unsigned {
+		return errors.New("who made it has not been checked: say -key, or -unsigned if that is enough")
+	}
 	return nil
 }

@@ -161,7 +161,8 @@ func (r *release) platform(ctx context.Context, p platform) error {
 		}
 		paths = append(paths, path)
 	}
-	if err := r.bare(ctx, p, bin); err != nil {
+	workers, err := r.bare(ctx, p, bin)
+	if err != nil {
 		return err
 	}
 	name := r.name(p)
@@ -180,7 +181,7 @@ func (r *release) platform(ctx context.Context, p platform) error {
 	}
 	bill, err := sbom.Make(sbom.Release{
 		Name: "workerkit", Version: r.source.version, Revision: r.commit, Platform: p.String(), Time: r.when,
-		Programs: paths, Licences: r.licences, Standard: standard, Module: module,
+		Programs: append(paths, workers...), Licences: r.licences, Standard: standard, Module: module,
 	})
 	if err != nil {
 		return err
@@ -196,37 +197,48 @@ func (r *release) finish(ctx context.Context, p platform, path string) error {
 	if err := r.hooks[p.os].Sign(ctx, path); err != nil {
 		return err
 	}
+	if err := os.Chmod(path, 0o755); err != nil { // the command may have made another file
+		return err
+	}
 	return r.age(path)
 }
 
 // bare puts the programs of the public releases under their names, for those who download them
 // by these: without an archive, without .exe. As there, a worker keeps the engine that it was built
-// for, whatever it is called on the machine.
-func (r *release) bare(ctx context.Context, p platform, bin string) error {
+// for, whatever it is called on the machine. It returns where these workers are.
+func (r *release) bare(ctx context.Context, p platform, bin string) (workers []string, err error) {
 	const runner, worker = "start-worker", "generic-worker"
 	for _, program := range []string{runner, worker} {
 		if !slices.Contains(r.programs, program) {
-			return fmt.Errorf("there is no program %s in cmd/", program)
+			return nil, fmt.Errorf("there is no program %s in cmd/", program)
 		}
 	}
 	if err := r.put(archive.File{Name: runner + "-" + p.dashed(), Path: filepath.Join(bin, p.program(runner))}); err != nil {
-		return err
+		return nil, err
 	}
 	for _, engine := range []string{"insecure", "multiuser"} {
-		dir := filepath.Join(bin, engine)
-		if err := r.build(ctx, p, dir, r.source, []string{worker}, "main.builtEngine="+engine); err != nil {
-			return err
+		dir, name := filepath.Join(bin, engine), worker+"-"+engine
+		if err := r.build(ctx, p, dir, r.source, []string{worker}, builtFor(engine)); err != nil {
+			return nil, err
 		}
-		path := filepath.Join(dir, p.program(worker))
-		if err := r.finish(ctx, p, path); err != nil {
-			return err
+		// Signed as generic-worker: some signatures have the name of the file in them, and grants go by it.
+		built, path := filepath.Join(dir, p.program(worker)), filepath.Join(dir, p.program(name))
+		if err := r.finish(ctx, p, built); err != nil {
+			return nil, err
 		}
-		if err := r.put(archive.File{Name: worker + "-" + engine + "-" + p.dashed(), Path: path}); err != nil {
-			return err
+		if err := os.Rename(built, path); err != nil {
+			return nil, err
 		}
+		if err := r.put(archive.File{Name: name + "-" + p.dashed(), Path: path}); err != nil {
+			return nil, err
+		}
+		workers = append(workers, path)
 	}
-	return nil
+	return workers, nil
 }
+
+// builtFor is the variable of generic-worker that names its engine.
+func builtFor(engine string) string { return "main.builtEngine=" + engine }
 
 // put puts a file into the release.
 func (r *release) put(f archive.File) error {
@@ -266,14 +278,5 @@ func (r *release) sign() error {
 		fmt.Fprintln(r.progress, "SIGN_KEY is not set: the release is not signed")
 		return nil
 	}
-	key, err := signing.LoadKey(r.key)
-	if err != nil {
-		return err
-	}
-	public, err := signing.Sign(r.dist, key)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(r.progress, "signed; the public key is", public)
-	return nil
+	return signWith(r.key, r.dist, r.progress)
 }

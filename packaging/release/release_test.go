@@ -5,8 +5,10 @@ import (
 	"archive/zip"
 	"compress/gzip"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"debug/macho"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -31,7 +33,8 @@ func TestRelease(t *testing.T) {
 	}
 	seed := base64.StdEncoding.EncodeToString(key.Seed())
 	t.Setenv("SIGN_KEY", put(t, filepath.Join(t.TempDir(), "key"), seed))
-	t.Setenv("SIGN_WINDOWS", "printf signed >>")
+	// It makes another file, with another mode, as some signers do.
+	t.Setenv("SIGN_WINDOWS", `sh -c 'cp "$1" "$1.new" && printf "signed ${1##*/}" >>"$1.new" && chmod 600 "$1.new" && mv "$1.new" "$1"' sh`)
 	t.Setenv("GOFLAGS", "-tags=another") // and other habits of whoever makes the release
 	t.Setenv("GOAMD64", "v3")
 	code, stdout, stderr := call(t, "build", "-platforms", "linux/amd64,darwin/arm64,windows/amd64")
@@ -59,20 +62,67 @@ func TestRelease(t *testing.T) {
 	if code, said, problem := call(t, "verify", out, "-key", said); code != 0 {
 		t.Errorf("verify: %d, %s%s", code, said, problem)
 	}
+	t.Run("bills of materials", func(t *testing.T) { bills(t, out) })
 	t.Run("linux", func(t *testing.T) { linuxRelease(t, out) })
 	t.Run("macOS", func(t *testing.T) { macRelease(t, out) })
 	t.Run("Windows", func(t *testing.T) { windowsRelease(t, out) })
+}
+
+// bills have every program by its checksum, also those that are in no archive.
+func bills(t *testing.T, out string) {
+	for _, p := range []string{"linux-amd64", "darwin-arm64", "windows-amd64"} {
+		bill, err := os.ReadFile(filepath.Join(out, "workerkit-1.2.3-"+p+".cdx.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"start-worker", "generic-worker-insecure", "generic-worker-multiuser"} {
+			data, err := os.ReadFile(filepath.Join(out, name+"-"+p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum := sha256.Sum256(data); !strings.Contains(string(bill), hex.EncodeToString(sum[:])) || !strings.Contains(string(bill), `"program:`+name+`"`) {
+				t.Errorf("%s-%s is not in the bill", name, p)
+			}
+		}
+	}
+}
+
+// TestBuiltEngine: generic-worker keeps the engine that a release builds it for, as plain
+// generic-worker and whoever calls it. It builds the real program.
+func TestBuiltEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it links a large program twice")
+	}
+	tools, err := openToolchain(t.Context(), filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := platform{runtime.GOOS, runtime.GOARCH}
+	for _, engine := range []string{"insecure", "multiuser"} { // one of them is what this user gets without
+		dir := t.TempDir()
+		if err := tools.build(t.Context(), here, dir, source{version: "1.2.3"}, []string{"generic-worker"}, builtFor(engine)); err != nil {
+			t.Fatal(err)
+		}
+		said, err := exec.CommandContext(t.Context(), filepath.Join(dir, here.program("generic-worker")), "--version").CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(said), "generic-worker ("+engine+" engine) 1.2.3 ") {
+			t.Errorf("built for %s: %v: %s", engine, err, said)
+		}
+	}
 }
 
 func linuxRelease(t *testing.T, out string) {
 	files := unpacked(t, filepath.Join(out, "workerkit-1.2.3-linux-amd64.tar.gz"))
 	for _, name := range []string{
 		"LICENSE", "README.txt", "THIRD-PARTY.txt", "start-worker", "generic-worker", "worker-images", "taskcluster-local",
-		"completions/worker-images.bash", "packaging/a.service",
+		"completions/worker-images.bash", "completions/_worker-images", "completions/worker-images.ps1",
+		"packaging/a.conf", "packaging/start-worker.service", "packaging/workerkit-key.service",
 	} {
 		if files["workerkit-1.2.3-linux-amd64/"+name] == "" {
 			t.Errorf("%s is not in the archive", name)
 		}
+	}
+	if files["workerkit-1.2.3-linux-amd64/packaging/postinst.sh"] != "" {
+		t.Error("a script of the packages is in the archive")
 	}
 	if !strings.Contains(files["workerkit-1.2.3-linux-amd64/THIRD-PARTY.txt"], "\nstd ") {
 		t.Error("Go's own licence is not in the list")
@@ -108,6 +158,7 @@ func macRelease(t *testing.T, out string) {
 	for _, name := range []string{
 		"root/usr/local/bin/start-worker", "root/usr/local/bin/generic-worker", "root/Library/LaunchDaemons/org.workerkit.start-worker.plist",
 		"root/Library/LaunchAgents/org.workerkit.launch-agent.plist", "scripts/postinstall", "build-pkg.sh",
+		"root/private/etc/newsyslog.d/start-worker.conf",
 	} {
 		if files[top+name] == "" {
 			t.Errorf("%s is not in the layout", name)
@@ -120,8 +171,18 @@ func macRelease(t *testing.T, out string) {
 
 func windowsRelease(t *testing.T, out string) {
 	bare, err := os.ReadFile(filepath.Join(out, "start-worker-windows-amd64"))
-	if err != nil || !strings.HasSuffix(string(bare), "signed") {
-		t.Errorf("the program is not signed: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, signedAs := range map[string]string{"start-worker": "start-worker", "generic-worker-insecure": "generic-worker", "generic-worker-multiuser": "generic-worker"} {
+		path := filepath.Join(out, name+"-windows-amd64")
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(path); err != nil || !strings.HasSuffix(string(data), "signed "+signedAs+".exe") || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s is not signed, or not executable: %v, %v", name, info.Mode(), err)
+		}
 	}
 	r, err := zip.OpenReader(filepath.Join(out, "workerkit-1.2.3-windows-amd64.zip"))
 	if err != nil {
@@ -200,6 +261,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	}{
 		{"a is missing", []string{"verify", dir}, 1},
 		{"the folder of one release", []string{"verify"}, 1},
+		{"the folder of one release", []string{"verify", "-key", "", ""}, 1}, // make without DIR
 		{"public key", []string{"verify", dir, "-key", "nonsense"}, 1},
 		{"not signed", []string{"verify", "-key", base64.StdEncoding.EncodeToString(make([]byte, 32)), dir}, 1},
 		{"usage", nil, 2},

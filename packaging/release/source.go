@@ -55,7 +55,7 @@ func openSource(ctx context.Context, dir, version string, dirty bool) (source, e
 	if !semantic.MatchString(s.version) {
 		return s, fmt.Errorf("version %q: it must be like 1.2.3 or 1.2.3-rc.1", s.version)
 	}
-	changes, err := git(ctx, top, "status", "--porcelain")
+	changes, err := git(ctx, top, "status", "--porcelain", "--untracked-files=normal") // whatever status.showUntrackedFiles says
 	if err != nil || changes == "" {
 		return s, err
 	}

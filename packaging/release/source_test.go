@@ -49,6 +49,7 @@ func TestDirtyTree(t *testing.T) {
 	put(t, filepath.Join(dir, "LICENSE"), "theirs")
 	put(t, filepath.Join(dir, "new file"), "")
 	put(t, filepath.Join(dir, "secret"), "ignored by git")
+	run(t, dir, "config", "status.showUntrackedFiles", "no") // a habit that must not hide what would be released
 	if _, err := openSource(t.Context(), dir, "", false); err == nil || !strings.Contains(err.Error(), "2 files differ from commit") || !strings.Contains(err.Error(), "LICENSE") {
 		t.Errorf("got %v", err)
 	}
@@ -62,7 +63,7 @@ func TestDirtyTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(dir, "packaging", "linux", "a.service")); err != nil {
+	if err := os.Remove(filepath.Join(dir, "packaging", "linux", "a.conf")); err != nil {
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "copy")
@@ -72,7 +73,7 @@ func TestDirtyTree(t *testing.T) {
 	if got, _ := os.ReadFile(filepath.Join(to, "LICENSE")); string(got) != "theirs" {
 		t.Errorf("got %q", got)
 	}
-	for name, want := range map[string]bool{"new file": true, "secret": false, ".git": false, "packaging/linux/a.service": false} {
+	for name, want := range map[string]bool{"new file": true, "secret": false, ".git": false, "packaging/linux/a.conf": false} {
 		info, err := os.Stat(filepath.Join(to, filepath.FromSlash(name)))
 		if (err == nil) != want {
 			t.Errorf("%s is copied: %v", name, err)

@@ -47,7 +47,7 @@ func TestUnits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range []string{"[Unit]", "Description=", "[Service]", "ExecStart=/", "[Install]"} {
+		for _, line := range []string{"[Unit]", "Description=", "[Service]", "ExecStart=", "[Install]"} {
 			if !strings.Contains("\n"+string(text), "\n"+line) {
 				t.Errorf("%s has no line %s", unit, line)
 			}

@@ -41,6 +41,7 @@ type pipe struct {
 	clients chan net.Conn
 	closed  chan struct{}
 	once    sync.Once
+	broken  error // what Connect says
 }
 
 func newWindows(program func(*windows) service.Status) *windows {
@@ -66,6 +67,12 @@ func (w *windows) refuse(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refuses[what] = errors.New("not now")
+}
+
+func (w *windows) setPID(pid int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.PID = pid
 }
 
 func (w *windows) Start(string) error {
@@ -130,11 +137,14 @@ func (w *windows) Listen(name string, in bool) (launch.Pipe, error) {
 	if in != strings.HasSuffix(name, "-input") {
 		return nil, errors.New("a pipe for the wrong direction")
 	}
-	w.pipes[name] = &pipe{clients: make(chan net.Conn), closed: make(chan struct{})}
+	w.pipes[name] = &pipe{clients: make(chan net.Conn), closed: make(chan struct{}), broken: w.refuses["connect to "+name]}
 	return w.pipes[name], nil
 }
 
 func (p *pipe) Connect(ctx context.Context) (launch.Stream, error) {
+	if p.broken != nil {
+		return nil, p.broken
+	}
 	select {
 	case c := <-p.clients:
 		return c, nil
@@ -296,6 +306,23 @@ func TestServiceEnds(t *testing.T) {
 	}
 }
 
+// TestAPipeThatBreaks: with one pipe alone there is nothing to wait for.
+func TestAPipeThatBreaks(t *testing.T) {
+	for _, name := range []string{"input", "output"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWindows(func(w *windows) service.Status { <-w.asked; return exit(0) })
+			w.refuses[`connect to \\.\pipe\p-`+name] = errors.New("broken")
+			begin := time.Now()
+			started := w.launched(t)
+			<-started.Done()
+			if took := time.Since(begin); took > 2*time.Second || started.End().Code != -1 || !strings.Contains(w.logged(), "broken") {
+				t.Errorf("%s: end %+v after %v, log %s", name, started.End(), took, w.logged())
+			}
+			w.running.Wait()
+		})
+	}
+}
+
 // TestStopOfAService: by the protocol, then by the system, then by force.
 func TestStopOfAService(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -357,9 +384,10 @@ func TestALeftService(t *testing.T) {
 		left func(*windows)
 		did  string
 	}{
-		"stops":         {func(w *windows) { <-w.asked }, "stop start"},
-		"does not obey": {func(w *windows) { w.refuse("stop"); <-w.killed }, "stop kill start"},
-		"does not stop": {func(w *windows) { <-w.killed }, "stop kill start"},
+		"stops":                      {func(w *windows) { <-w.asked }, "stop start"},
+		"does not obey":              {func(w *windows) { w.refuse("stop"); <-w.killed }, "stop kill start"},
+		"is another process by then": {func(w *windows) { w.setPID(42); <-w.asked; w.setPID(4711); <-w.killed }, "stop kill start"},
+		"does not stop":              {func(w *windows) { <-w.killed }, "stop kill start"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -440,9 +468,7 @@ func TestAServiceThatIsStartedAnew(t *testing.T) {
 		end := make(chan struct{})
 		w := newWindows(func(w *windows) service.Status {
 			connected(func(*windows, *protocol.Conn, <-chan protocol.Message) service.Status { return exit(69) })(w)
-			w.mu.Lock()
-			w.status.PID = 4712
-			w.mu.Unlock()
+			w.setPID(4712)
 			<-end
 			return exit(78)
 		})

@@ -2,10 +2,12 @@ package moving
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,15 +15,17 @@ import (
 
 // Back says what the public programs make of a machine of ours when they come back.
 func Back(m Machine) Report {
-	l := m.look()
+	l := m.look(true)
 	if len(l.given) > 0 { // else the check of the config says why
 		l.backRunner()
 		l.backProvider()
 	}
 	l.backWorker()
+	l.key()
 	l.backState()
 	l.backFolder()
 	l.backEngine()
+	l.backPrograms()
 	return l.Report
 }
 
@@ -46,8 +50,8 @@ func (l *look) backRunner() {
 	if slices.Contains(ignored, "caFile") {
 		l.add(Differs, file, "the public programs know no caFile", "let the system trust the certificates before")
 	}
-	for key := range l.object("workerConfig") {
-		if isKey(ourKeys(), key) {
+	for _, key := range slices.Sorted(maps.Keys(l.object("workerConfig"))) {
+		if !isKey(PublicKeys(), key) {
 			l.add(Blocks, file, "workerConfig."+key+": the public start-worker hands it to the worker, and the public worker refuses it (exit code 64)", keyNext(key))
 		}
 	}
@@ -71,11 +75,9 @@ func (l *look) backSaved() {
 		l.add(Blocks, l.m.RunnerFile, "cacheOverRestarts: true is a file called true where the public start-worker is started",
 			"write cacheOverRestarts: "+l.m.Config.StateFile)
 	}
-	if value != nil && value != false && l.m.Config.Place.Kind.Name == "static" {
-		if _, err := os.Stat(Under(l.m.Root, l.m.Config.StateFile)); err == nil {
-			l.add(Blocks, l.m.Config.StateFile, "the public start-worker refuses the provider static with a file of cacheOverRestarts",
-				"leave out cacheOverRestarts, or delete the file")
-		}
+	if value != nil && value != false && value != "" && l.m.Config.Place.Kind.Name == "static" {
+		l.add(Blocks, l.m.RunnerFile, "cacheOverRestarts: the public start-worker with the provider static refuses to start when there is such a file, and makes one at its first start",
+			"leave out cacheOverRestarts")
 	}
 }
 
@@ -123,9 +125,10 @@ func (l *look) backWorker() {
 			refused = append(refused, key)
 		}
 	}
-	refused = slices.DeleteFunc(refused, func(key string) bool { return l.m.RunnerFile != "" && key == "workerkit" })
+	known := len(l.written) - len(refused)
+	refused = slices.DeleteFunc(refused, l.fromRunner)
 	if len(refused) == 0 {
-		l.add(Stays, l.m.WorkerFile, fmt.Sprintf("%d keys, which the public worker knows", len(l.written)), "")
+		l.add(Stays, l.m.WorkerFile, fmt.Sprintf("%d keys, which the public worker knows", known), "")
 		return
 	}
 	where := "leave them out"
@@ -133,6 +136,22 @@ func (l *look) backWorker() {
 		where = "leave them out in the runner config, the pool or its secrets, wherever they come from"
 	}
 	l.add(Blocks, l.m.WorkerFile, "the public worker of release 106 refuses (exit code 64) "+strings.Join(refused, ", "), where)
+}
+
+// fromRunner tells whether a key of the worker's config is there for worker.workerkit alone, which the
+// public start-worker passes over when it writes the file anew.
+func (l *look) fromRunner(key string) bool {
+	there, _ := l.keys["workerkit"].(map[string]any)
+	given, ok := l.object("worker")["workerkit"].(map[string]any)
+	if !ok || !strings.EqualFold(key, "workerkit") {
+		return false
+	}
+	for name := range there {
+		if _, ok := given[name]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // backState looks at the saved registration as the public start-worker reads it.
@@ -145,6 +164,7 @@ func (l *look) backState() {
 
 // backFolder looks at what only our worker knows in its working directory.
 func (l *look) backFolder() {
+	l.folder()
 	if l.m.Dir == "" {
 		return
 	}
@@ -160,11 +180,6 @@ func (l *look) backFolder() {
 			l.add(Stays, path, "the public worker does not look at it; it is of use again when ours comes back", "")
 		}
 	}
-	for _, name := range []string{"file-caches.json", "directory-caches.json", "d2g-image-cache.json", "tasks-resolved-count.txt"} {
-		if path, _, ok := l.kept(name); ok {
-			l.add(Stays, path, "is in the public worker's form", "")
-		}
-	}
 }
 
 // backEngine names the program to install.
@@ -174,7 +189,36 @@ func (l *look) backEngine() {
 	} else if l.m.Ours {
 		l.add(Blocks, l.m.WorkerPath, "ours runs tasks with the engine "+engine+", which no public worker has", "choose another engine before")
 	}
-	if l.m.Ours {
-		l.add(Differs, "livelog and taskcluster-proxy", "the public worker needs both programs", "install them, and name them in livelogExecutable and taskclusterProxyExecutable")
+}
+
+// backPrograms looks for the programs that are part of our worker, and which the public one starts.
+func (l *look) backPrograms() {
+	if len(l.given)+len(l.written) == 0 { // nobody knows where they are
+		return
 	}
+	for _, p := range []struct{ name, key, feature string }{
+		{"livelog", "livelogExecutable", "enableLiveLog"},
+		{"taskcluster-proxy", "taskclusterProxyExecutable", "enableTaskclusterProxy"},
+	} {
+		if l.off(p.feature) {
+			continue
+		}
+		program := cmp.Or(l.text(p.key), p.name)
+		if l.installed(program) {
+			l.add(Stays, program, "is installed, and the public worker starts it", "")
+		} else {
+			l.add(Differs, program, "it is not installed; the public worker starts it where ours has a part of its own", "install it, and name it in "+p.key)
+		}
+	}
+}
+
+// installed tells whether a program is on the machine: at its path, or in PATH.
+func (l *look) installed(program string) bool {
+	if strings.ContainsAny(program, `/\`) {
+		program = Under(l.m.Root, l.m.join(l.m.Dir, program))
+	} else if l.m.Root != "" {
+		program = Under(l.m.Root, "/usr/local/bin/"+program) // the search path is this machine's
+	}
+	_, err := exec.LookPath(program)
+	return err == nil || errors.Is(err, exec.ErrDot)
 }

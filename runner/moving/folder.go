@@ -11,6 +11,7 @@ import (
 // folder looks at what the worker keeps in its working directory.
 func (l *look) folder() {
 	if l.m.Dir == "" {
+		l.add(Differs, "the working directory", "it is not known, and so what the worker keeps there is not looked at", "name it with --dir")
 		return
 	}
 	if !l.isDir(l.m.Dir) {
@@ -45,7 +46,7 @@ func (l *look) caches(name, what string) {
 	}
 	var all map[string]json.RawMessage
 	if json.Unmarshal(data, &all) != nil {
-		l.add(Differs, path, "it is damaged: ours begins without the "+what+" that it lists, with a warning", "")
+		l.damaged(path, "ours begins without the "+what+" that it lists, with a warning")
 		return
 	}
 	count, gone, bad := 0, 0, 0
@@ -63,8 +64,26 @@ func (l *look) caches(name, what string) {
 	}
 	l.add(Stays, path, fmt.Sprintf("%d %s", count, what), "")
 	if gone+bad > 0 {
-		l.add(Differs, path, fmt.Sprintf("%d of %d entries make no sense or lead nowhere; ours forgets them, with a warning", gone+bad, count+bad), "")
+		l.strays(path, fmt.Sprintf("%d of %d entries make no sense or lead nowhere", gone+bad, count+bad))
 	}
+}
+
+// damaged says that a file cannot be used, in the same way for both directions.
+func (l *look) damaged(path, ours string) {
+	if l.back {
+		l.add(Differs, path, "it is damaged, and what the public worker makes of it is not known", "delete it")
+		return
+	}
+	l.add(Differs, path, "it is damaged: "+ours, "")
+}
+
+// strays says that entries of a list are of no use.
+func (l *look) strays(path, detail string) {
+	if l.back {
+		l.add(Differs, path, detail, "start our worker once more, which forgets them")
+		return
+	}
+	l.add(Differs, path, detail+"; ours forgets them, with a warning", "")
 }
 
 // entriesOf takes both forms that there are; what is no entry has no location.
@@ -88,7 +107,7 @@ func (l *look) images() {
 	}
 	var all map[string]struct{ ID, Name string }
 	if json.Unmarshal(data, &all) != nil {
-		l.add(Differs, path, "it is damaged: images are pulled and loaded again", "")
+		l.damaged(path, "images are pulled and loaded again")
 		return
 	}
 	l.add(Stays, path, fmt.Sprintf("%d images of containers", len(all)), "")
@@ -107,7 +126,7 @@ func (l *look) count() {
 	}
 	l.add(Stays, path, fmt.Sprintf("%d tasks, counted on", n), "")
 	if most, ok := l.value("numberOfTasksToRun").(float64); ok && most > 0 && float64(n) >= most {
-		l.add(Differs, path, fmt.Sprintf("numberOfTasksToRun is %.0f: ours ends at once with exit code 0, before a task", most), "delete it to begin anew")
+		l.add(Differs, path, fmt.Sprintf("numberOfTasksToRun is %.0f: the worker ends at once with exit code 0, before a task", most), "delete it to begin anew")
 	}
 }
 
@@ -119,7 +138,7 @@ func (l *look) account(name, of string) {
 	}
 	var user struct{ Name, Password string }
 	if json.Unmarshal(data, &user) != nil || user.Name == "" {
-		l.add(Differs, path, "it is damaged: another account is made, and the machine is rebooted once", "")
+		l.damaged(path, "another account is made, and the machine is rebooted once")
 		return
 	}
 	l.private(path)

@@ -2,7 +2,10 @@ package moving
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -60,6 +63,7 @@ func (l *look) workerKeys() (values map[string]any, names []string) {
 	values = map[string]any{}
 	data, ok := l.read(l.m.WorkerFile)
 	if !ok {
+		l.missingConfig()
 		return values, nil
 	}
 	var all map[string]any
@@ -76,6 +80,20 @@ func (l *look) workerKeys() (values map[string]any, names []string) {
 		values[strings.ToLower(key)] = value
 	}
 	return values, slices.Sorted(maps.Keys(all))
+}
+
+// missingConfig says that there is no worker's config, where one is named.
+func (l *look) missingConfig() {
+	file := l.m.WorkerFile
+	if _, err := os.Stat(Under(l.m.Root, file)); file == "" || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if l.m.RunnerFile == "" {
+		l.add(Blocks, file, "it is not there", "name the worker's config with --worker-config")
+		return
+	}
+	l.add(Differs, file, "it is not there, and so the keys of the pool and its secrets are not looked at",
+		"check again when start-worker has written it, or name one with --worker-config")
 }
 
 // text is a text of the worker's config, or of the runner's own layer of it.

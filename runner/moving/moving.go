@@ -65,7 +65,7 @@ func (r Report) Blocked() bool {
 // Over says what becomes of a machine of the public programs when ours take over; told is what the
 // caller has found out itself.
 func Over(m Machine, told ...Finding) Report {
-	l := m.look()
+	l := m.look(false)
 	l.state()
 	l.engine()
 	l.worker()
@@ -88,6 +88,7 @@ func Over(m Machine, told ...Finding) Report {
 type look struct {
 	Report
 	m       Machine
+	back    bool           // whether the public programs come back
 	given   map[string]any // the runner config, as it is written
 	keys    map[string]any // the worker's config, by the keys in lower case
 	written []string       // its keys, as they are written
@@ -98,8 +99,8 @@ func (l *look) add(e Effect, of, detail, next string) {
 	l.Findings = append(l.Findings, Finding{Effect: e, Of: of, Detail: detail, Next: next})
 }
 
-func (m Machine) look() *look {
-	l := &look{m: m, given: m.runnerKeys(), Report: Report{Findings: []Finding{}}}
+func (m Machine) look(back bool) *look {
+	l := &look{m: m, back: back, given: m.runnerKeys(), Report: Report{Findings: []Finding{}}}
 	l.keys, l.written = l.workerKeys()
 	return l
 }
@@ -128,8 +129,11 @@ func (l *look) private(path string) {
 		return
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		l.add(Differs, path, "others can read it, and it holds secrets; ours makes it its owner's alone when it starts, and refuses it when it is somebody else's",
-			"chmod 600 "+path)
+		detail := "others can read it, and it holds secrets"
+		if !l.back {
+			detail += "; ours makes it its owner's alone when it starts, and refuses it when it is somebody else's"
+		}
+		l.add(Differs, path, detail, "chmod 600 "+path)
 	}
 }
 

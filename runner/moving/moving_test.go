@@ -1,6 +1,7 @@
 package moving_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -49,6 +50,9 @@ func plant(t *testing.T, path string) tree {
 		mode := os.FileMode(0o600)
 		if f.Name == "etc/generic-worker/config" {
 			mode = 0o644
+		}
+		if bytes.HasPrefix(f.Data, []byte("#!")) {
+			mode = 0o700
 		}
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			t.Fatal(err)

@@ -28,6 +28,25 @@ func workerFiles(system string) []string {
 	return []string{"/etc/generic-worker/config", "/etc/generic-worker/generic-worker.config", "/etc/generic-worker.config"}
 }
 
+// Places are where FindRunner looks, and FindWorker where worker is true.
+func Places(system string, worker bool) []string {
+	var all []string
+	for _, patterns := range definitions(system) { // of one kind
+		all = append(all, patterns...)
+	}
+	if system == "windows" {
+		all = append(all, "the services "+strings.Join(serviceNames(), " and "))
+	}
+	all = append(all, runnerFiles(system)...)
+	if worker {
+		all = append(all, workerFiles(system)...)
+	}
+	return all
+}
+
+// serviceNames are those of the guides of the public programs for Windows.
+func serviceNames() []string { return []string{"worker-runner", "Generic Worker"} }
+
 // FindRunner is the runner config that a service names, or that is at the usual place; "" when
 // there is none.
 func FindRunner(system, root string, services []Service) string {

@@ -5,7 +5,7 @@ import "golang.org/x/sys/windows/registry"
 // Registered are the services with the names that the guides of the public programs give them, as far
 // as NSSM starts them.
 func Registered() (all []Service) {
-	for _, name := range []string{"worker-runner", "Generic Worker"} {
+	for _, name := range serviceNames() {
 		path := `SYSTEM\CurrentControlSet\Services\` + name + `\Parameters`
 		key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
 		if err != nil {

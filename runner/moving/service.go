@@ -13,7 +13,13 @@ const drainTime = time.Minute
 // service looks at how the system starts the programs.
 func (l *look) service(s Service) {
 	at := max(0, slices.IndexFunc(s.Command, isProgram)) // what is before it may set secrets
-	l.add(Stays, s.File, "starts "+strings.Join(s.Command[at:min(at+2, len(s.Command))], " ")+": ours takes the same arguments", "")
+	detail := "starts " + strings.Join(s.Command[at:min(at+2, len(s.Command))], " ")
+	if s.ours() {
+		detail += ": it is ours already"
+	} else {
+		detail += ": ours takes the same arguments"
+	}
+	l.add(Stays, s.File, detail, "")
 	switch s.Kind {
 	case "systemd":
 		l.unit(s)

@@ -38,7 +38,7 @@ func Services(system, root string, registry []Service) (all []Service) {
 	seen := map[string]bool{}
 	keep := func(name string, s Service) {
 		s.unwrap(root)
-		if seen[strings.ToLower(name)] || !s.starts() {
+		if seen[strings.ToLower(name)] || !s.starts() || s.Keys["Type"] == "oneshot" && !s.runs() { // it makes a key
 			return
 		}
 		all = append(all, s)
@@ -122,6 +122,11 @@ func (s Service) starts() bool { return slices.ContainsFunc(s.Command, isProgram
 
 func (s Service) has(program string) bool {
 	return slices.ContainsFunc(s.Command, func(word string) bool { return programName(word) == program })
+}
+
+// ours tells whether a service is from our own images or packages.
+func (s Service) ours() bool {
+	return strings.Contains(s.Keys["EnvironmentFile"], "/etc/workerkit/") || strings.HasPrefix(s.Keys["Label"], "org.workerkit.")
 }
 
 // runs tells whether a program gets what it runs with: other lines of a script name a program too.

@@ -118,17 +118,71 @@ func TestServiceOfAWorker(t *testing.T) {
 	}
 }
 
-// TestOurOwnUnit has nothing to be put right.
-func TestOurOwnUnit(t *testing.T) {
-	unit, err := os.ReadFile(filepath.Join("..", "..", "packer", "templates", "root", "start-worker.service"))
-	if err != nil {
-		t.Fatal(err)
+// TestOurOwnServices have nothing to be put right, and what only makes a key is none of them.
+func TestOurOwnServices(t *testing.T) {
+	repo, root := filepath.Join("..", ".."), t.TempDir()
+	for from, to := range map[string]string{
+		"packer/templates/root/start-worker.service":       "usr/lib/systemd/system/start-worker.service",
+		"packer/templates/root/workerkit-key.service":      "usr/lib/systemd/system/workerkit-key.service",
+		"packaging/macos/org.workerkit.start-worker.plist": "Library/LaunchDaemons/org.workerkit.start-worker.plist",
+	} {
+		data, err := os.ReadFile(filepath.Join(repo, filepath.FromSlash(from)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(root, to), string(data))
 	}
+	for system, want := range map[string]string{
+		"linux":  "stays /usr/lib/systemd/system/start-worker.service: starts start-worker /etc/start-worker.yml: it is ours already",
+		"darwin": "stays /Library/LaunchDaemons/org.workerkit.start-worker.plist: starts /usr/local/bin/start-worker /etc/start-worker.yml: it is ours already",
+	} {
+		r := text(moving.Over(moving.Machine{OS: system, Root: root, Services: moving.Services(system, root, nil)}))
+		if !strings.Contains(r, want) || strings.Contains(r, "workerkit-key") || strings.Contains(r, "differs /") {
+			t.Errorf("%s:\n%s", system, r)
+		}
+	}
+}
+
+// TestOneshotWorker: a unit that is a worker is looked at, whatever its type.
+func TestOneshotWorker(t *testing.T) {
 	root := t.TempDir()
-	put(t, filepath.Join(root, "usr/lib/systemd/system/start-worker.service"), string(unit))
-	r := text(moving.Over(moving.Machine{OS: "linux", Root: root, Services: moving.Services("linux", root, nil)}))
-	if !strings.Contains(r, "stays /usr/lib/systemd/system/start-worker.service") || strings.Contains(r, "differs /usr/lib") {
-		t.Error(r)
+	put(t, filepath.Join(root, "etc/systemd/system/once.service"), "[Service]\nType=oneshot\nExecStart=/usr/bin/start-worker /c.yml\n")
+	if found := moving.Services("linux", root, nil); len(found) != 1 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestWhatChoosesTheEngine is what is said of it.
+func TestWhatChoosesTheEngine(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "runner.yml"), "worker: {workerkit: {engine: multiuser}}")
+	for _, c := range []struct{ runner, path, want string }{
+		{"/runner.yml", "/usr/bin/generic-worker", "multiuser, by the key workerkit.engine\n  -> make it insecure"},
+		{"", "/usr/bin/generic-worker-multiuser", "multiuser, by its name\n  -> call"},
+		{"", "/usr/bin/generic-worker", "multiuser, by its user\n  -> call"},
+	} {
+		r := text(moving.Over(moving.Machine{OS: "linux", Root: root, RunnerFile: c.runner, WorkerPath: c.path, WorkerVersion: "generic-worker (insecure engine) 106.0.0"}))
+		if !strings.Contains(r, c.want) {
+			t.Errorf("no %q in\n%s", c.want, r)
+		}
+	}
+}
+
+// TestMissingConfig: a worker alone does not start without its config.
+func TestMissingConfig(t *testing.T) {
+	r := moving.Over(moving.Machine{OS: "linux", Root: t.TempDir(), WorkerFile: "/none"})
+	if !r.Blocked() || !strings.Contains(text(r), "blocks /none: it is not there\n  -> name the worker's config") {
+		t.Error(text(r))
+	}
+}
+
+// TestBackSigningKey: a worker that needs its key does not come back without it.
+func TestBackSigningKey(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "config"), `{"ed25519SigningKeyLocation": "/key"}`)
+	r := moving.Back(moving.Machine{OS: "linux", Root: root, WorkerFile: "/config", Dir: "/", Ours: true, WorkerVersion: "generic-worker (multiuser engine) 1 workerkit"})
+	if !r.Blocked() || !strings.Contains(text(r), "blocks /key: the signing key is missing") {
+		t.Error(text(r))
 	}
 }
 
@@ -185,7 +239,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		t.Error("back:\n" + text(r))
 	}
 	// Of a runner config that cannot be read nothing is made up.
-	if r := moving.Back(moving.Machine{OS: "linux", Root: root, RunnerFile: "/config"}); len(r.Findings) > 0 || r.Findings == nil {
+	if r := moving.Back(moving.Machine{OS: "linux", Root: root, RunnerFile: "/config", Dir: "/"}); len(r.Findings) > 0 || r.Findings == nil {
 		t.Errorf("back: %+v", r.Findings)
 	}
 	if os.Geteuid() == 0 {

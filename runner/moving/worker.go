@@ -42,7 +42,8 @@ func (l *look) worker() {
 
 // engine compares the engine that the public worker was built with to the one that ours would choose.
 func (l *look) engine() {
-	built, chosen := EngineOf(l.m.WorkerVersion), l.chosenEngine()
+	built := EngineOf(l.m.WorkerVersion)
+	chosen, by := l.choice()
 	if l.m.Ours || built == "" {
 		return
 	}
@@ -54,8 +55,11 @@ func (l *look) engine() {
 	if l.m.RunnerFile == "" {
 		where = `"workerkit": {"engine": "` + built + `"} in the worker's config`
 	}
-	l.add(Blocks, l.m.WorkerPath, "it is built with the engine "+built+"; ours in its place would choose "+chosen+", by its name and its user",
-		"call the program generic-worker-"+built+", or write "+where+"; a release's file generic-worker-"+built+"-OS-ARCH needs neither")
+	next := "call the program generic-worker-" + built + ", or write " + where + "; a release's file generic-worker-" + built + "-OS-ARCH needs neither"
+	if by == byKey {
+		next = "make it " + built
+	}
+	l.add(Blocks, l.m.WorkerPath, "it is built with the engine "+built+"; ours in its place would choose "+chosen+", by "+by, next)
 }
 
 // EngineOf is the engine in the version text of a worker: "generic-worker (multiuser engine) 1.2.3"; "" when it
@@ -72,13 +76,21 @@ func EngineOf(version string) string {
 	return engine
 }
 
-// chosenEngine is the engine that ours would choose in the place of the worker's program, as the user of
-// its service, and else as root.
+// byKey is what chooses an engine before all else.
+const byKey = "the key workerkit.engine"
+
 func (l *look) chosenEngine() string {
+	engine, _ := l.choice()
+	return engine
+}
+
+// choice is the engine that ours would choose in the place of the worker's program, as the user of its
+// service, and else as root; and by what.
+func (l *look) choice() (engine, by string) {
 	for _, of := range []any{l.object("worker")["workerkit"], l.value("workerkit")} {
 		if m, ok := of.(map[string]any); ok {
 			if engine, ok := m["engine"].(string); ok && engine != "" {
-				return engine
+				return engine, byKey
 			}
 		}
 	}
@@ -86,20 +98,20 @@ func (l *look) chosenEngine() string {
 	for part := range strings.SplitSeq(base, "-") {
 		switch part {
 		case "multiuser", "insecure":
-			return part
+			return part, "its name"
 		case "simple":
-			return "insecure"
+			return "insecure", "its name"
 		}
 	}
 	if engine := EngineOf(l.m.WorkerVersion); l.m.Ours && engine != "" { // it may be built for one
-		return engine
+		return engine, "what it was built with"
 	}
 	for _, s := range l.m.Services {
 		if user := cmp.Or(s.Keys["User"], s.Keys["UserName"]); user != "" && user != "root" {
-			return "insecure"
+			return "insecure", "its user"
 		}
 	}
-	return "multiuser"
+	return "multiuser", "its user"
 }
 
 // key looks at the key that signs chain-of-trust certificates.

@@ -17,12 +17,12 @@ import (
 	"github.com/workerkit/workerkit/internal/isolated"
 )
 
-// script prepares the rest of the namespaces and runs the test. It stays the first process there,
-// which takes the orphans that engines leave. /run and /var/lib/cni are where they keep notes. Names are
+// script prepares the rest of the namespaces and runs the test. It stays the first process there, which
+// takes the orphans that engines leave. They keep notes in /run, /etc/cni/net.d and /var/lib. Names are
 // not found at once, here and in Podman's containers: nobody could answer.
 const script = `mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up || exit 1
 echo nameserver 127.0.0.1 > /etc/resolv.conf
-for dir in /var/lib/cni /var/lib/containers; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 tmpfs $dir; done
+for dir in /etc/cni/net.d /var/lib/cni /var/lib/containers; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 tmpfs $dir; done
 "$@"
 exit $?`
 
@@ -38,6 +38,24 @@ func Inside(t *testing.T, files ...string) bool {
 	if isolated.Entered() {
 		return true
 	}
+	self, line := enter(t)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, k := range kinds() {
+		cmd, err := Command(append([]string{self}, files...), line...)
+		if err != nil {
+			t.Skip(err)
+		}
+		cmd.Env = append(cmd.Env, only+"="+k.label)
+		all.Go(func() { again(t, k.label, cmd) })
+	}
+	return false
+}
+
+// enter is this test's program, and how it runs again in namespaces of its own. Other tests may run beside it. It skips
+// where only root could.
+func enter(t *testing.T) (self string, line []string) {
+	t.Helper()
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		t.Skip("engines of containers are started by root on Linux only")
 	}
@@ -54,18 +72,7 @@ func Inside(t *testing.T, files ...string) bool {
 	if _, cases, ok := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); ok {
 		wanted += "/" + cases
 	}
-	args := []string{filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=" + wanted, "-test.v=true", "-test.timeout=" + left.String()}
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, k := range kinds() {
-		cmd, err := Command(append([]string{self}, files...), args...)
-		if err != nil {
-			t.Skip(err)
-		}
-		cmd.Env = append(cmd.Env, only+"="+k.label)
-		all.Go(func() { again(t, k.label, cmd) })
-	}
-	return false
+	return self, []string{filepath.Join(isolated.Bin, filepath.Base(self)), "-test.run=" + wanted, "-test.v=true", "-test.timeout=" + left.String()}
 }
 
 // Command makes a command that runs a program, which is the first of the arguments, in namespaces of its

@@ -2,10 +2,7 @@ package dockertest
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/isolated"
@@ -42,27 +39,16 @@ func Rootless(t *testing.T, test func(t *testing.T, e Engine), files ...string) 
 	t.Helper()
 	k := rootless()
 	if isolated.Entered() {
-		e := k.start(t)
-		t.Cleanup(func() { // what of it belongs to its accounts, it alone can remove
-			out, err := exec.Command("podman", "unshare", "rm", "-rf", e.daemon.dir).CombinedOutput() //nolint:gosec // a folder of ours
-			if err != nil {
-				t.Errorf("%v: %s", err, out)
-			}
-		})
-		test(t, e)
+		test(t, k.start(t))
 		return
 	}
+	self, line := enter(t)
 	if p := k.missing(); p != "" {
 		t.Skipf("there is no %s: install %s", p, k.packages)
 	}
-	line, left := rerun(t)
-	all := append([]string{"/bin/sh", "-c", become, "sh"}, line...)
-	_ = left
-	cmd, err := Command(append([]string{os.Args[0]}, files...), all...)
+	cmd, err := Command(append([]string{self}, files...), append([]string{"/bin/sh", "-c", become, "sh"}, line...)...)
 	if err != nil {
 		t.Skip(err)
 	}
-	again(t, "a rootless podman", cmd)
+	again(t, "rootless "+k.label, cmd)
 }
-
-var _ = strings.Cut

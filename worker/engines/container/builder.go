@@ -33,7 +33,6 @@ type builder struct {
 	mounts  []mounted
 	proxies []*proxy
 	id      string // of the container; "" before there is one
-	pulse   *pulse // since it was started
 
 	freed sync.Once
 }
@@ -69,7 +68,7 @@ func (b *builder) Image() (id, artifact string) {
 // Discard implements engines.Builder.
 func (b *builder) Discard(ctx context.Context) error { return b.free(ctx) }
 
-// removeTime bounds the removal of what a run had, which may be much.
+// removeTime bounds the removal of what a run had, which may be much, and its making.
 const removeTime = 2 * time.Minute
 
 // free frees everything, once. Nothing of the run goes on then: what it has in the engine of containers
@@ -94,9 +93,6 @@ func (b *builder) free(ctx context.Context) (err error) {
 		b.engine.cleaning.Go(func() {
 			ctx, done := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 			defer done()
-			if b.pulse != nil {
-				b.pulse.stop()
-			}
 			b.removeContainer(ctx)
 			b.giveBack()
 		})
@@ -146,7 +142,9 @@ func (b *builder) start(ctx context.Context) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := b.engine.api.ContainerCreate(ctx, options)
+	whole, done := making(ctx)
+	defer done()
+	made, err := b.engine.api.ContainerCreate(whole, options)
 	if err != nil {
 		return nil, b.refused(err)
 	}
@@ -165,7 +163,7 @@ func (b *builder) start(ctx context.Context) (*sandbox, error) {
 	b.run.Log.Info("Executing command 0: %s", quoted(b.line))
 	_, err = b.engine.api.ContainerStart(ctx, b.id, client.ContainerStartOptions{})
 	if err == nil && attachErr == nil {
-		b.pulse = b.engine.newPulse(b.id) //nolint:contextcheck // ctx bounds the start alone
+		s.pulse = b.engine.newPulse(b.id) //nolint:contextcheck // ctx bounds the start alone
 		go s.follow()                     //nolint:contextcheck // see above
 		return s, nil
 	}
@@ -178,6 +176,11 @@ func (b *builder) start(ctx context.Context) (*sandbox, error) {
 		return s, nil
 	}
 	return nil, fmt.Errorf("container: start: %w", err)
+}
+
+// making is for what an engine makes also when the request is cancelled: nobody would know of it.
+func making(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 }
 
 // refused says what a container could not be made of.

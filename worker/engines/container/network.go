@@ -86,7 +86,9 @@ func (e *Engine) newNetwork(ctx context.Context) (*network, error) {
 		options[bridgeMTU] = e.mtu
 	}
 	name := "workerkit-" + bridge
-	made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{label: e.config.Worker}})
+	whole, done := making(ctx)
+	defer done()
+	made, err := e.api.NetworkCreate(whole, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{label: e.config.Worker}})
 	if err != nil {
 		return nil, fmt.Errorf("container: make the task's network: %w", err)
 	}

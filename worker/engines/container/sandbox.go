@@ -21,6 +21,7 @@ type sandbox struct {
 	*builder
 	conn   client.HijackedResponse
 	begin  time.Time
+	pulse  *pulse        // since it was started
 	copied chan error    // gets the error of the log when the output has ended
 	over   chan struct{} // closed when the container has ended
 	shells shells
@@ -80,6 +81,7 @@ func (s *sandbox) follow() {
 	}()
 	logErr := s.output()
 	found, err := s.ended(ctx)
+	s.pulse.stop()
 	if err == nil && !s.wasAborted() {
 		err = s.untold(ctx)
 	}
