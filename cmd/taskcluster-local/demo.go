@@ -79,7 +79,7 @@ func (d *demo) in(ctx context.Context, programs session.Programs, dir string) (e
 	d.detail("root URL %s", d.session.RootURL)
 
 	d.say("Machine: start-worker, which launches generic-worker")
-	machine, err := bootMachine(ctx, d.session, ownPool)
+	machine, err := bootMachine(ctx, d.session, ownPool, machineConfig(nil))
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func runOnADeployment(t *testing.T, bin string) {
 			t.Error(err)
 		}
 	}()
-	if _, err := bootMachine(t.Context(), s, "some/queue"); err != nil {
+	if _, err := bootMachine(t.Context(), s, "some/queue", machineConfig(nil)); err != nil {
 		t.Fatal(err)
 	}
 	c := s.Credentials()()
@@ -253,7 +253,7 @@ func runnerKilled(t *testing.T, bin string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }() // the machine did not end well, as it says
-	machine, err := bootMachine(t.Context(), s, "some/queue")
+	machine, err := bootMachine(t.Context(), s, "some/queue", machineConfig(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,7 @@ func run(ctx context.Context, file string, flags runFlags, stdout, stderr io.Wri
 			return &exitError{exitNotRun, fmt.Errorf("--artifacts: %w", err)}
 		}
 	}
-	place, err := findPlace(ctx, flags, stderr)
+	place, err := findPlace(ctx, flags, machineConfig(definition), stderr)
 	if err != nil {
 		return &exitError{exitNotRun, err}
 	}
@@ -96,10 +97,10 @@ type place struct {
 }
 
 // findPlace uses the deployment of the environment, or starts one.
-func findPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, error) {
+func findPlace(ctx context.Context, flags runFlags, config map[string]any, stderr io.Writer) (*place, error) {
 	root := os.Getenv("TASKCLUSTER_ROOT_URL")
 	if root == "" {
-		return startPlace(ctx, flags, stderr)
+		return startPlace(ctx, flags, config, stderr)
 	}
 	if u, err := url.Parse(root); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, errors.New("TASKCLUSTER_ROOT_URL must be a URL such as https://taskcluster.example.com; unset it to have a Taskcluster started")
@@ -119,7 +120,7 @@ func findPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, e
 }
 
 // startPlace boots a machine on an embedded Taskcluster.
-func startPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, error) {
+func startPlace(ctx context.Context, flags runFlags, config map[string]any, stderr io.Writer) (*place, error) {
 	programs, err := session.Find()
 	if err != nil {
 		return nil, err
@@ -129,12 +130,15 @@ func startPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, 
 		return nil, err
 	}
 	fmt.Fprintln(stderr, "starting a Taskcluster and a worker in", dir)
+	if config["d2gConfig"] != nil {
+		fmt.Fprintln(stderr, "the task is for docker-worker: it runs in a container of the Docker or Podman of this computer (at DOCKER_HOST where that is set)")
+	}
 	s, err := session.Open(ctx, programs, dir)
 	if err != nil {
 		return nil, errors.Join(err, clean())
 	}
 	pool := cmp.Or(flags.queue, ownPool)
-	machine, err := bootMachine(ctx, s, pool)
+	machine, err := bootMachine(ctx, s, pool, config)
 	if err != nil {
 		return nil, errors.Join(err, s.Close(), clean())
 	}
@@ -147,14 +151,26 @@ func startPlace(ctx context.Context, flags runFlags, stderr io.Writer) (*place, 
 	}, nil
 }
 
+// machineConfig is the machine's layer of its worker's configuration. Only for a payload of
+// docker-worker does the worker look for Docker or Podman, and wait for one.
+func machineConfig(definition tasks.Definition) map[string]any {
+	config := map[string]any{"workerkit": map[string]any{"engine": "insecure", "resourceCharts": true}}
+	var payload struct {
+		Image json.RawMessage `json:"image"`
+	}
+	if json.Unmarshal(definition["payload"], &payload) == nil && payload.Image != nil { // what is no payload the worker says
+		config["d2gConfig"] = map[string]any{"enableD2G": true}
+	}
+	return config
+}
+
 // bootMachine makes a pool and boots its one machine.
-func bootMachine(ctx context.Context, s *session.Session, pool string) (*session.Machine, error) {
+func bootMachine(ctx context.Context, s *session.Session, pool string, config map[string]any) (*session.Machine, error) {
 	if err := s.AddPool(ctx, pool, map[string]any{"requiredDiskSpaceMegabytes": 100}); err != nil {
 		return nil, err
 	}
 	id := "machine-" + strings.ToLower(slugid.Nice()[:6]) // new at each start, so that a data folder can be used again
-	own := map[string]any{"workerkit": map[string]any{"engine": "insecure", "resourceCharts": true}}
-	return s.Boot(ctx, session.Spec{Pool: pool, Group: "local", ID: id, Config: own})
+	return s.Boot(ctx, session.Spec{Pool: pool, Group: "local", ID: id, Config: config})
 }
 
 // watch returns a context that ends when the machine does: no task will run any more.

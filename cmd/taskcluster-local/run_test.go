@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/internal/version"
+	"github.com/workerkit/workerkit/local/tasks"
 )
 
 func TestOutcome(t *testing.T) {
@@ -89,5 +91,18 @@ func TestVersion(t *testing.T) {
 	command.SetOut(out)
 	if err := command.ExecuteContext(t.Context()); err != nil || !strings.HasPrefix(out.String(), "taskcluster-local version "+version.String()) {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestMachineForContainers: only a payload of docker-worker has the worker look for Docker.
+func TestMachineForContainers(t *testing.T) {
+	for payload, want := range map[string]bool{
+		`{"image": "busybox", "command": ["true"]}`: true, `{"image": {"type": "task-image"}}`: true,
+		`{"command": [["true"]]}`: false, `[]`: false, ``: false,
+	} {
+		_, got := machineConfig(tasks.Definition{"payload": json.RawMessage(payload)})["d2gConfig"]
+		if got != want {
+			t.Errorf("%s: %v", payload, got)
+		}
 	}
 }
