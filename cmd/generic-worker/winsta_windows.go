@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -54,6 +55,7 @@ func openWindowObject(dll *windows.LazyDLL, open, closer, name string, args ...u
 		return windowObject{}, err
 	}
 	handle, _, err := dll.NewProc(open).Call(append([]uintptr{uintptr(unsafe.Pointer(text))}, args...)...)
+	runtime.KeepAlive(text)
 	if handle == 0 {
 		return windowObject{}, fmt.Errorf("open %s: %w", name, err)
 	}

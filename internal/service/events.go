@@ -24,7 +24,9 @@ const (
 // maxEvent is how long the text of an event may be, in characters, with room for the system's own.
 const maxEvent = 31000
 
-// events is a slog.Handler that writes warnings and errors to the event log.
+// events is a slog.Handler that writes warnings and errors to the event log, which other users of the
+// machine can read. So the attributes panic and stack, whose text nobody has looked at for secrets, are
+// in the program's own log alone.
 type events struct {
 	log   eventLog
 	attrs string
@@ -38,7 +40,9 @@ func (e *events) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	b.WriteString(r.Message + e.attrs)
 	r.Attrs(func(a slog.Attr) bool {
-		b.WriteString(line(a))
+		if a.Key != "panic" && a.Key != "stack" {
+			b.WriteString(line(a))
+		}
 		return true
 	})
 	if r.Level >= slog.LevelError {

@@ -29,7 +29,7 @@ func TestEvents(t *testing.T) {
 	var r records
 	log := slog.New(&events{log: &r}).With("workerId", "w")
 	log.Info("nobody needs to know")
-	log.Warn("the disk fills", "free", 12)
+	log.Warn("the disk fills", "free", 12, "panic", "HIDDEN", "stack", "HIDDEN")
 	log.WithGroup("g").Error("the end\x00", "error", "\xff"+strings.Repeat("ü", maxEvent))
 	if len(r) != 2 || r[0] != "warning 3 the disk fills\r\nworkerId: w\r\nfree: 12" || !strings.HasPrefix(r[1], "error 4 the end \r\nworkerId: w\r\nerror: ?ü") {
 		t.Fatalf("%.200q", r)
