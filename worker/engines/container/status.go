@@ -35,7 +35,7 @@ func notStarted(err error) (code int, ours bool) {
 	switch {
 	case !runtime:
 		return 0, false
-	case has("no space left", "cannot allocate memory", "resource temporarily unavailable", "cgroup"):
+	case has("no space left", "cannot allocate memory", "resource temporarily unavailable", "cgroup", "rlimit", "unable to apply caps"):
 		return 0, false
 	case has("permission denied", "is a directory", "exec format error"):
 		return notExecutable, true

@@ -126,15 +126,17 @@ func TestResources(t *testing.T) {
 func TestNotStarted(t *testing.T) {
 	const docker = "Error response from daemon: OCI runtime create failed: container_linux.go:380: starting container process caused: "
 	for text, want := range map[string]int{
-		docker + `exec: "x": executable file not found in $PATH: unknown`:                       notFound,
-		docker + `exec: "/x": stat /x: no such file or directory: unknown`:                      notFound,
-		docker + `exec: "/etc/passwd": permission denied: unknown`:                              notExecutable,
-		"runc: exec failed: unable to start container process: exec format error":               notExecutable,
-		"runc create failed: unable to start container process: exec: \"/etc\": is a directory": notExecutable,
-		docker + "process_linux.go: setting cgroup config: no such file or directory":           0,
-		docker + "write /run/x: no space left on device":                                        0,
-		"Error response from daemon: network x not found":                                       0,
-		"dial unix /run/docker.sock: connect: no such file or directory":                        0,
+		docker + `exec: "x": executable file not found in $PATH: unknown`:                                                                          notFound,
+		docker + `exec: "/x": stat /x: no such file or directory: unknown`:                                                                         notFound,
+		docker + `exec: "/etc/passwd": permission denied: unknown`:                                                                                 notExecutable,
+		"runc: exec failed: unable to start container process: exec format error":                                                                  notExecutable,
+		"runc create failed: unable to start container process: exec: \"/etc\": is a directory":                                                    notExecutable,
+		docker + "process_linux.go: setting cgroup config: no such file or directory":                                                              0,
+		"runc: runc create failed: unable to start container process: error setting rlimit type 7: operation not permitted: OCI permission denied": 0,
+		docker + "unable to apply caps: operation not permitted: permission denied":                                                                0,
+		docker + "write /run/x: no space left on device":                                                                                           0,
+		"Error response from daemon: network x not found":                                                                                          0,
+		"dial unix /run/docker.sock: connect: no such file or directory":                                                                           0,
 	} {
 		if code, ours := notStarted(errors.New(text)); code != want || ours != (want != 0) {
 			t.Errorf("%s: %d, %v; want %d", text, code, ours, want)
