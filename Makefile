@@ -43,7 +43,7 @@ cross: $(PLATFORMS:%=cross/%) ## builds for every system that a release has, wit
 .PHONY: $(PLATFORMS:%=cross/%)
 $(PLATFORMS:%=cross/%): cross/%:
 	CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go build -trimpath ./...
-	$(if $(filter amd64,$(*F)),CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go vet ./...)
+	$(if $(filter amd64,$(*F)),CGO_ENABLED=0 GOOS=$(*D) GOARCH=$(*F) go vet -trimpath ./...)
 
 unit: setup ## the tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
