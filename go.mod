@@ -32,8 +32,6 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/coreos/go-systemd/v22 v22.5.0 // indirect
-
 require (
 	cloud.google.com/go/auth v0.24.0
 	cloud.google.com/go/auth/oauth2adapt v0.3.0 // indirect
