@@ -19,9 +19,6 @@ import (
 const (
 	// maxName is how long a name may be where names are shortest.
 	maxName = 20
-	// toolTime bounds one tool. It is never interrupted before, as it might leave the files of
-	// accounts locked or half changed.
-	toolTime = time.Minute
 	// homePrefix begins the names of home directories, which nobody shall take for those of a
 	// task that is over.
 	homePrefix = "home_"
@@ -154,23 +151,8 @@ func (a *Accounts) userdel(ctx context.Context, name string) error {
 	return tool(ctx, "", "groupdel", name) // where userdel leaves it
 }
 
-// tool runs one of the system's tools for accounts, which get nothing of the worker's environment.
+// tool runs one of the system's tools for accounts.
 func tool(ctx context.Context, input, name string, args ...string) error {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), toolTime)
-	defer done()
-	path := name
-	for _, dir := range []string{"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"} {
-		if _, err := os.Stat(dir + name); err == nil {
-			path = dir + name
-			break
-		}
-	}
-	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the callers' constants, and names of ours
-	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	cmd.Stdin = strings.NewReader(input)
-	cmd.WaitDelay = time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("accounts: %s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, strings.TrimSpace(string(out)))
-	}
-	return nil
+	_, err := Tools{}.Run(ctx, input, name, args...)
+	return err
 }

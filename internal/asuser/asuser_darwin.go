@@ -9,8 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errPanic = errors.New("asuser: the function failed")
-
 // Do calls fn with the rights that the user has to files, and none more, and returns its error. fn
 // runs on a goroutine of its own and must start no other that touches files. It may be called
 // concurrently.
@@ -19,25 +17,13 @@ var errPanic = errors.New("asuser: the function failed")
 // itself looks up of which groups that is a member, so those of the user are not used. The thread is
 // never given back: it ends with the goroutine, or, if it is the first one of the process, sleeps for ever.
 func Do(u User, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		ended := false
-		defer func() {
-			if !ended { // a panic, or the end of the goroutine
-				err = fmt.Errorf("%w: %v", errPanic, recover())
-			}
-			done <- err
-		}()
+	return apart(func() error {
 		runtime.LockOSThread() // never unlocked
-		if err = become(u); err != nil {
-			err = fmt.Errorf("asuser: become user %d: %w", u.UID, err)
-		} else {
-			err = fn()
+		if err := become(u); err != nil {
+			return fmt.Errorf("asuser: become user %d: %w", u.UID, err)
 		}
-		ended = true
-	}()
-	return <-done
+		return fn()
+	})
 }
 
 // become changes the identity of this thread, and asks the system whether it has done so.

@@ -16,23 +16,8 @@ import (
 // On Linux the rights to files are a thread's own. The thread that fn ran on is not used again,
 // so that no mistake here can leave the worker with too few rights or a later call with too many.
 func Do(u User, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		ended := false
-		defer func() {
-			if !ended { // a panic, or the end of the goroutine
-				err = fmt.Errorf("%w: %v", errPanic, recover())
-			}
-			done <- err
-		}()
-		err = onThread(u, fn)
-		ended = true
-	}()
-	return <-done
+	return apart(func() error { return onThread(u, fn) })
 }
-
-var errPanic = errors.New("asuser: the function failed")
 
 // onThread takes the goroutine's thread away for good. The first thread of a process stands for
 // all of it in /proc, so it keeps its rights: while it is held here, the work goes to another one.

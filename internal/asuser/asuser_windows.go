@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var errPanic = errors.New("asuser: the function failed")
-
 // Do calls fn with the rights that the user's token has to files, and none more, and returns its
 // error. fn runs on a goroutine of its own and must start no other that touches files. It may be called
 // concurrently.
@@ -17,20 +15,7 @@ var errPanic = errors.New("asuser: the function failed")
 // On Windows a thread can impersonate a user. The thread that fn ran on is not used again, so that no
 // mistake here can leave a later call with the rights of another.
 func Do(u User, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		ended := false
-		defer func() {
-			if !ended { // a panic, or the end of the goroutine
-				err = fmt.Errorf("%w: %v", errPanic, recover())
-			}
-			done <- err
-		}()
-		err = onThread(u, fn)
-		ended = true
-	}()
-	return <-done
+	return apart(func() error { return onThread(u, fn) })
 }
 
 func onThread(u User, fn func() error) error {
