@@ -32,7 +32,13 @@ func (e *engine) NewBuilder(ctx context.Context, run *task.Run) (engines.Builder
 	if err := e.at(ctx, "engine.NewBuilder"); err != nil {
 		return nil, err
 	}
-	return &sandbox{engine: e, run: run, killed: make(chan struct{})}, nil
+	return e.sandbox(ctx, run), nil
+}
+
+func (e *engine) sandbox(ctx context.Context, run *task.Run) *sandbox {
+	// All who wait are given the same, also when a plugin is the first of them.
+	waited := sync.OnceValue(func() error { return e.at(context.WithoutCancel(ctx), "engine.Wait") })
+	return &sandbox{engine: e, run: run, killed: make(chan struct{}), waited: waited}
 }
 
 // sandbox is all stages but the result.
@@ -41,6 +47,7 @@ type sandbox struct {
 	run    *task.Run
 	once   sync.Once
 	killed chan struct{}
+	waited func() error
 }
 
 var (
@@ -84,7 +91,7 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 		return &result{Result{Dir: s.run.Dir}, engines.Status{Aborted: true, ExitCode: engines.ExitAborted, Reason: "killed"}, s.at}, nil
 	default:
 	}
-	if err := s.at(ctx, "engine.Wait"); err != nil {
+	if err := s.waited(); err != nil {
 		return nil, err
 	}
 	if s.stay {

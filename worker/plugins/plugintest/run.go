@@ -115,7 +115,7 @@ func (r *Run) Life(ctx context.Context, plugin plugins.Plugin, result engines.Re
 
 // start calls the hooks around the start of commands.
 func (r *Run) start(ctx context.Context, hooks plugins.Hooks) error {
-	commands := &sandbox{engine: &engine{at: never}, run: r.Run, killed: make(chan struct{})}
+	commands := (&engine{at: never}).sandbox(ctx, r.Run)
 	if h, ok := hooks.(plugins.Builder); ok {
 		if err := h.Build(ctx, commands); err != nil {
 			return err

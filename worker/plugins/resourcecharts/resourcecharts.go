@@ -117,7 +117,8 @@ func (h *hooks) watch(ctx context.Context, s engines.Sandbox, meter engines.Mete
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = s.Wait(ctx) // what came of them is not asked
+		defer func() { _ = recover() }() // whoever runs the task is given the same panic, and reports it
+		_, _ = s.Wait(ctx)               // what came of them is not asked
 	}()
 	defer func() { <-ended }()
 	ticker := time.NewTicker(interval)
