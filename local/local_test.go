@@ -82,7 +82,7 @@ func TestStopEndsLongPolls(t *testing.T) {
 	waitForConnection(t, i)
 	start := time.Now()
 	i.Stop(t)
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
 	cancel() // the client would try again for long
@@ -93,7 +93,7 @@ func TestStopEndsLongPolls(t *testing.T) {
 func waitForConnection(t *testing.T, i *localtest.Instance) {
 	t.Helper()
 	queue := tcqueue.New(i.Credentials(), i.RootURL)
-	for range 500 {
+	for range 1500 {
 		if workers, err := queue.ListWorkers("p", "w", "", "", ""); err == nil && len(workers.Workers) == 1 {
 			return
 		}

@@ -27,11 +27,13 @@ func programs(t testing.TB, arch, version string) string {
 	return dir
 }
 
-// list puts a list of licences, which a release makes, beside the programs.
+// list puts a list of licences and manual pages, which a release makes, beside the programs.
 func list(t testing.TB, dir string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, "THIRD-PARTY.txt"), []byte("licences\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"THIRD-PARTY.txt", "start-worker.1.gz", "generic-worker.1.gz"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("of a release\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -174,7 +174,7 @@ func TestNobodyAnswersAndThereIsNoState(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "could not register worker: workerManager.registerWorker: ") {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if n := strings.Count(b.logged(), "Taskcluster does not answer; trying again"); n != 1 {

@@ -41,6 +41,10 @@ func TestCommands(t *testing.T) {
 	}{
 		{"", exitUsage, "", "Usage:"},
 		{"--help", 0, "Usage:", ""},
+		{"-h", 0, "Usage:", ""},
+		{"help", 0, "Usage:", ""},
+		{"run --help", 0, "Usage:", ""},
+		{"install service -h", 0, "Usage:", ""},
 		{"--version", 0, "generic-worker (insecure engine) " + version.String() + " workerkit", ""},
 		{"--short-version", 0, version.String() + "\n", ""},
 		{"dance", exitUsage, "", "there is no command dance"},
@@ -51,6 +55,8 @@ func TestCommands(t *testing.T) {
 		{"new-ed25519-keypair", exitUsage, "", "Usage:"},
 		{"new-ed25519-keypair --file no/such/folder", exitKeyPair, "", "key pair"},
 		{"status", 0, `{"currentTaskIds":[]}`, ""},
+		{"status more", exitUsage, "", "Usage:"},
+		{"show-payload-schema --engine x", exitUsage, "", "engine"},
 		{"show-payload-schema", 0, `"$schema": "http://json-schema.org/draft-07/schema#"`, ""},
 	} {
 		o := &off{}

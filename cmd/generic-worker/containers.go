@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/disk"
 	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/filecache"
 	"github.com/workerkit/workerkit/internal/firewall"
@@ -28,6 +30,8 @@ const (
 	imagesFile = "d2g-image-cache.json"
 	// dockerTime is how long an engine of containers is waited for, which may come up after this worker.
 	dockerTime = 3 * time.Minute
+	// imagesLeave is the part of requiredDiskSpaceMegabytes that pulls and loads of images leave to tasks.
+	imagesLeave = 10
 )
 
 // native is how payloads are run that are not docker-worker's; not at all without an engine for them.
@@ -66,7 +70,8 @@ func (p *program) openContainers(made parts, runs *taskrun.Deps) (shut func(), c
 		return nil, exitUnreadable, errors.Join(err, found.Close())
 	}
 	store := images.Open(images.Config{
-		API: found.API, Files: files, Artifacts: made.fetcher(), State: imagesFile, Pulls: pulls(), Logger: p.logger, Now: time.Now,
+		API: found.API, Files: files, Artifacts: made.fetcher(), State: imagesFile, Pulls: pulls(), Login: docker.NewLogins(os.Getenv).For,
+		Free: func() (uint64, error) { return disk.Free(found.Folder) }, Floor: p.required() / imagesLeave, Logger: p.logger, Now: time.Now,
 	})
 	shut = func() {
 		ctx, done := context.WithTimeout(context.Background(), closeTime)
@@ -138,7 +143,7 @@ func (p parts) dockerWorker(found *docker.Engine, store *images.Store) (taskrun.
 	c := p.config
 	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client, NoMounts: !c.EnableMounts})
 	made := container.Config{
-		Docker: found, Images: store, Worker: strings.Join([]string{c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID}, " "), Limits: p.limits(), Logger: p.logger,
+		Docker: found, Images: store, Worker: docker.Identity(c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID), Limits: p.limits(), Logger: p.logger,
 	}
 	if c.D2GConfig.AllowGPUs {
 		made.GPUs = c.D2GConfig.GPUs

@@ -42,6 +42,9 @@ func TestContainers(t *testing.T) {
 			test   func(t *testing.T, m *machine, e dockertest.Engine, image string)
 			config map[string]any
 		}{
+			{"strange", strangeContainers, map[string]any{"capacity": 8}},
+			{"wild", wildContainers, map[string]any{"workerkit": map[string]any{"killGraceSecs": 1, "taskLimits": object{"processes": 300}}}},
+			{"nothing left", containersLeaveNothing, nil},
 			{"payloads", containerPayloads, map[string]any{"capacity": 8}},
 			{"caches", containerCaches, nil},
 			{"images", containerImages, nil},

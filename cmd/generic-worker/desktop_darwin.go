@@ -19,6 +19,9 @@ func desktop() bool { return true }
 // seatTime is how long a login may take, and then the agent in the session.
 const seatTime = 15 * time.Minute
 
+// settleTime is how long after a login the login window may write its settings.
+const settleTime = 15 * time.Second
+
 // seat is where tasks have a graphical session, in which an agent starts their commands.
 func seat() (*multiuser.Desktop, error) {
 	self, err := os.Executable()
@@ -32,7 +35,7 @@ func seat() (*multiuser.Desktop, error) {
 	return &multiuser.Desktop{
 		CurrentFile: "current-task-user.json", NextFile: "next-task-user.json",
 		AutoLogin: window.AutoLogin, Session: window.Session,
-		Patience: seatTime, Poll: time.Second,
+		Patience: seatTime, Poll: time.Second, Settle: settleTime,
 		Enter: func(ctx context.Context, account *accounts.Account) error {
 			return enter(ctx, launchagent.Agent{Path: launchagent.Socket, UID: account.UID})
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/workerkit/workerkit/internal/service"
 	"github.com/workerkit/workerkit/internal/version"
@@ -68,6 +69,10 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
 	}
+	if asksForHelp(args[1:]) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
 	flags := flag.NewFlagSet(args[1], flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
@@ -78,19 +83,16 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 	case "--short-version":
 		fmt.Fprintln(stdout, version.String())
 		return 0
-	case "--help", "-h":
-		fmt.Fprint(stdout, usage)
-		return 0
 	case "run":
 		return runCommand(flags, args, stdout, stderr, machine)
 	case "check":
 		return checkConfig(flags, args, stdout, stderr)
 	case "show-payload-schema":
-		return showSchema(args[0], stdout, stderr)
+		return showSchema(flags, args, stdout, stderr)
 	case "verify":
 		return verify(flags, args[2:], stdout, stderr)
 	case "status":
-		return showStatus(stdout, stderr)
+		return showStatus(flags, args[2:], stdout, stderr)
 	case "install":
 		return installService(service.Open, flags, args[2:], stdout, stderr)
 	case "uninstall", "remove":
@@ -103,6 +105,11 @@ func command(args []string, stdout, stderr io.Writer, machine power) int {
 	}
 	fmt.Fprintf(stderr, "generic-worker: there is no command %s\n%s", args[1], usage)
 	return exitUsage
+}
+
+// asksForHelp tells whether a command line asks for help, which it may do at any place.
+func asksForHelp(args []string) bool {
+	return args[0] == "help" || slices.Contains(args, "--help") || slices.Contains(args, "-h")
 }
 
 // versionText is what --version says: the public runner reads the engine from it.

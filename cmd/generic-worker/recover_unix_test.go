@@ -112,7 +112,7 @@ func TestKilledWorker(t *testing.T) {
 	}
 	took := time.Since(begin)
 	t.Logf("handed back after %v", took)
-	if took > 10*time.Second { // far less on a machine that is not busy
+	if took > time.Minute { // far less on a machine that is not busy
 		t.Errorf("handed back after %v", took)
 	}
 	for _, pid := range pids {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/workerkit/workerkit/internal/awake"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/config"
 )
@@ -51,7 +52,9 @@ func run(o options, stdout, stderr io.Writer, machine power) (code int) {
 	}
 	code, err := p.configure(o)
 	if err == nil {
+		release := awake.Keep(context.Background(), p.logger)
 		code, err = p.run()
+		release()
 	}
 	if err != nil {
 		return p.fatal(code, err)

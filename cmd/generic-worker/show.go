@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,9 +17,12 @@ import (
 
 // showSchema prints what payloads may be, with the engine that the program would choose: on Linux, those
 // of docker-worker as well, which a configuration can enable.
-func showSchema(program string, stdout, stderr io.Writer) int {
+func showSchema(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
+	if !parse(flags, args[2:], stderr) {
+		return exitUsage
+	}
 	defaults := config.Defaults()
-	defaults.Workerkit.Engine = chooseEngine("", program, builtEngine, privileged())
+	defaults.Workerkit.Engine = chooseEngine("", args[0], builtEngine, privileged())
 	text, err := parts{config: &defaults}.document(runtime.GOOS == "linux")
 	if err != nil {
 		fmt.Fprintln(stderr, "generic-worker:", err)
@@ -68,7 +72,10 @@ type status struct {
 
 func statusFile() string { return filepath.Join(os.TempDir(), "worker-status.json") }
 
-func showStatus(stdout, stderr io.Writer) int {
+func showStatus(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) int {
+	if !parse(flags, args, stderr) {
+		return exitUsage
+	}
 	s := status{CurrentTaskIDs: []string{}}
 	data, err := os.ReadFile(statusFile())
 	if err == nil {

@@ -29,6 +29,10 @@ func grantWinsta(values []string) (string, error) {
 		return "", err
 	}
 	defer station.close()
+	// Desktops are opened in the process's own station, which need not be this one.
+	if ok, _, err := user32.NewProc("SetProcessWindowStation").Call(uintptr(station.handle)); ok == 0 {
+		return "", fmt.Errorf("enter WinSta0: %w", err)
+	}
 	desktop, err := openWindowObject(user32, "OpenDesktopW", "CloseDesktop", "Default", 0, 0, readAndWriteDACL|1) // and read its objects
 	if err != nil {
 		return "", err
@@ -77,6 +81,7 @@ func allow(object windows.Handle, sid *windows.SID, rights windows.ACCESS_MASK, 
 		AccessPermissions: rights, AccessMode: windows.GRANT_ACCESS, Inheritance: inheritance,
 		Trustee: windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeType: windows.TRUSTEE_IS_USER, TrusteeValue: windows.TrusteeValueFromSID(sid)},
 	}}, old)
+	runtime.KeepAlive(sid) // the entry has its address as a number
 	if err == nil {
 		err = windows.SetSecurityInfo(object, windows.SE_WINDOW_OBJECT, dacl, nil, nil, list, nil)
 	}

@@ -89,6 +89,9 @@ func run(h host, args []string, stdout, stderr io.Writer) int {
 		return all[i].run(p, context.Background(), args[1:])
 	}
 	switch {
+	case slices.Contains(args, "--help") || slices.Contains(args, "-h"):
+		writeHelp(stdout)
+		return 0
 	case args[0][0] == '-':
 		return p.misused("", "there is no option "+args[0])
 	case len(args) > 1 || misspelt(args[0]):

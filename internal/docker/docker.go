@@ -49,8 +49,8 @@ var ErrNoEngine = errors.New("no engine of containers answers")
 
 var errAddress = errors.New("this is no address of one")
 
-// answer is how long one address may take to answer.
-const answer = 10 * time.Second
+// answer is how long one address may take to answer: Podman asks much of a busy machine first.
+const answer = 30 * time.Second
 
 // maxInfo is how many bytes are read of what an engine says of itself.
 const maxInfo = 1 << 20

@@ -119,7 +119,7 @@ func TestLastReplyWhenTimeIsUp(t *testing.T) {
 	url, attempts := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int32) {
 		http.Error(w, "not today", http.StatusServiceUnavailable)
 	})
-	p := retry.Policy{Initial: time.Millisecond, Cap: time.Millisecond, Total: 50 * time.Millisecond}
+	p := retry.Policy{Initial: time.Millisecond, Cap: time.Millisecond, Total: 500 * time.Millisecond}
 	status, body, err := send(t.Context(), t, transport(t, p), http.MethodGet, url, nil)
 	if err != nil || status != 503 || body != "not today\n" || attempts.Load() < 2 {
 		t.Errorf("%d %q %v after %d attempts", status, body, err, attempts.Load())

@@ -150,7 +150,7 @@ const tree = `trap "" TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 1; d
 // alive waits until a process has ended, and tells whether it has not.
 func alive(t *testing.T, pid int) bool {
 	t.Helper()
-	for range 500 {
+	for range 2000 {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if err != nil || strings.Contains(string(stat), ") Z ") {
 			return false

@@ -88,7 +88,7 @@ func TestClosedConnectionIsNobodys(t *testing.T) {
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		_, err := Of(here, there)
 		if errors.Is(err, ErrUnknown) {
 			return

@@ -2,7 +2,7 @@
 // session, and what lost its parent.
 //
 // How far that reaches depends on the system. Windows: a job object, from which nothing
-// escapes. Linux, with NewGrouped and where control groups are writable: a group for each tree,
+// escapes, and which limits and counts what the tree uses (see package winjob). Linux, with NewGrouped and where control groups are writable: a group for each tree,
 // which also limits and counts what the tree uses (see package cgroup). Linux otherwise: the worker adopts what loses its parent (child subreaper), so every
 // descendant stays below it; to which tree an adopted process belongs is known by its
 // session, else by a variable of its environment or its working directory. While one tree
@@ -89,7 +89,7 @@ type Options struct {
 // cannot set one, that is logged once and the processes run without it.
 type Limits struct {
 	Memory    uint64 // bytes
-	Processes uint64 // threads included
+	Processes uint64 // threads included; on Windows not
 	CPUWeight uint64 // 1 to 10000; 100 is usual
 }
 
@@ -200,8 +200,8 @@ func (t *Tree) disown(pid int) {
 // PID is the process's id. It may be given to another one once Wait has returned.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// End ends the command by force, and what it has started: on Linux also what has left its session, as
-// long as its parents live; elsewhere its process group; on Windows the command alone. It returns
+// End ends the command by force, and what it has started: on Windows all of it; on Linux also what has left
+// its session, as long as its parents live; elsewhere its process group. It returns
 // when all are gone, or with ctx's cause. It may be called before and after Wait, and repeated.
 func (p *Process) End(ctx context.Context) error {
 	wait := 250 * time.Microsecond
@@ -219,7 +219,7 @@ func (p *Process) End(ctx context.Context) error {
 	return nil
 }
 
-// Members lists the processes of the tree by their ids, where the system tells them apart: on Linux.
+// Members lists the processes of the tree by their ids, where the system tells them apart: on Linux and Windows.
 func (t *Tree) Members() []int { return t.pids() }
 
 // Wait waits for the command itself, not for what it started. It is called once.

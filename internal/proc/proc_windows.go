@@ -2,18 +2,28 @@ package proc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/workerkit/workerkit/internal/winjob"
 )
 
-type system struct{}
+// system is what has been logged: what cannot be had, once.
+type system struct{ said *sync.Map }
 
-func (t *Trees) setUp() system { return system{} }
+func (t *Tree) warn(once, text string, args ...any) {
+	if _, said := t.trees.system.said.LoadOrStore(once, true); !said {
+		t.trees.logger.Warn(text, args...)
+	}
+}
+
+func (t *Trees) setUp() system { return system{&sync.Map{}} }
 
 // openGroups does nothing: every tree has a job object.
 func (t *Trees) openGroups(context.Context) {}
@@ -21,11 +31,13 @@ func (t *Trees) openGroups(context.Context) {}
 func (t *Trees) grouped() bool { return true }
 
 // prepare starts the command halted, so that it cannot start anything before it is in the job.
-// Handles other than the standard ones are not passed on; the standard library sees to that.
+// Handles other than the standard ones are not passed on; the standard library sees to that. It always
+// has a console of its own, so Ctrl-C in the worker's does not reach it. It is in no process group of its
+// own: in one all that it starts would be deaf to Ctrl-C, in shells and in tests of programs.
 func prepare(cmd *exec.Cmd, c Command) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		CmdLine:       c.Line,
-		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_SUSPENDED,
+		CreationFlags: windows.CREATE_SUSPENDED,
 	}
 	switch {
 	case c.Console != 0: // it is the command's
@@ -36,39 +48,67 @@ func prepare(cmd *exec.Cmd, c Command) {
 	}
 }
 
-// job is a job object: whatever a process in it starts is in it too.
-type job struct{ handle windows.Handle }
-
-func (t *Tree) openJob(Limits) (job, error) {
-	handle, err := windows.CreateJobObject(nil, nil)
-	if err != nil {
-		return job{}, fmt.Errorf("create a job object: %w", err)
-	}
-	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
-		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
-	}
-	_, err = windows.SetInformationJobObject(handle, windows.JobObjectExtendedLimitInformation,
-		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits)))
-	if err != nil {
-		_ = windows.CloseHandle(handle)
-		return job{}, fmt.Errorf("limit a job object: %w", err)
-	}
-	return job{handle}, nil
+// job is a job object: whatever a process in it starts is in it too. Within it each command has one.
+type job struct {
+	*winjob.Job
+	parts *sync.Map // *winjob.Job by process id
 }
 
-func (j job) close() error { return windows.CloseHandle(j.handle) }
+func (t *Tree) openJob(l Limits) (job, error) {
+	made, err := winjob.New(winjob.Limits(l), func(limit string, err error) {
+		t.warn(limit, "proc: tasks run without a limit", "limit", limit, "error", err)
+	})
+	return job{made, &sync.Map{}}, err //nolint:wrapcheck // by the caller
+}
 
-// pids is empty: nobody needs it here.
-func (t *Tree) pids() []int { return nil }
+func (j job) close() (err error) {
+	for _, part := range j.parts.Range {
+		err = errors.Join(err, part.(*winjob.Job).Close()) //nolint:forcetypeassert // nothing else is kept
+	}
+	return errors.Join(err, j.Close())
+}
 
-// kill ends the command once.
+// divide has a command in a job of its own, too. Where that cannot be it is ended alone by End.
+func (t *Tree) divide(pid int, process windows.Handle) {
+	part, err := winjob.Part()
+	if err == nil {
+		err = part.Assign(process)
+	}
+	if err != nil {
+		t.warn("parts", "proc: what a command starts cannot be ended with it, only with the task", "error", err)
+	}
+	if part == nil {
+		return
+	}
+	if before, had := t.job.parts.Swap(pid, part); had {
+		_ = before.(*winjob.Job).Close() //nolint:forcetypeassert // nothing else is kept
+	}
+}
+
+// pids are those in the job.
+func (t *Tree) pids() []int {
+	list, _ := t.job.PIDs()
+	pids := make([]int, len(list))
+	for i, pid := range list {
+		pids[i] = int(pid)
+	}
+	return pids
+}
+
+// kill ends the command and what it has started, and tells whether there was anything.
 func (p *Process) kill() bool {
 	_ = p.cmd.Process.Kill() // it may have ended
-	return false
+	part, ok := p.tree.job.parts.Load(p.PID())
+	if !ok {
+		return false
+	}
+	own := part.(*winjob.Job) //nolint:forcetypeassert // nothing else is kept
+	_ = own.Terminate()       // asked again
+	return own.Active()
 }
 
-// limited is false: no limit is set.
-func (job) limited() bool { return false }
+// limited is true: what cannot be set is logged.
+func (job) limited() bool { return true }
 
 func (job) start(cmd *exec.Cmd, c Command) error {
 	if c.User != nil || c.Console != 0 {
@@ -77,14 +117,22 @@ func (job) start(cmd *exec.Cmd, c Command) error {
 	return cmd.Start() //nolint:wrapcheck // says what failed
 }
 
-// counted is what is known from the commands that have ended.
-func (job) counted(spent Usage) Usage { return spent }
+// counted is what the job has counted.
+func (j job) counted(spent Usage) Usage {
+	u := j.Usage()
+	return Usage{User: max(u.User, spent.User), Kernel: max(u.Kernel, spent.Kernel), PeakMemory: u.PeakMemory,
+		MemoryKills: u.MemoryKills, LimitReached: u.MemoryKills > 0, Refused: u.Refused,
+		Read: max(u.Read, spent.Read), Written: max(u.Written, spent.Written)}
+}
 
-// transferred is not known.
-func (t *Tree) transferred() (read, written uint64) { return 0, 0 }
+// transferred is counted by the job.
+func (t *Tree) transferred() (read, written uint64) {
+	u := t.job.Usage()
+	return u.Read, u.Written
+}
 
-// resident is 0: not known.
-func (t *Tree) resident() uint64 { return 0 }
+// resident is the memory of the processes in the job.
+func (t *Tree) resident() uint64 { return t.job.Memory() }
 
 // join puts a halted process into the job and lets it go.
 func (t *Tree) join(p *os.Process) error {
@@ -94,11 +142,12 @@ func (t *Tree) join(p *os.Process) error {
 		return fmt.Errorf("open the process: %w", err)
 	}
 	defer windows.CloseHandle(process) //nolint:errcheck // nothing to be done
-	if err := windows.AssignProcessToJobObject(t.job.handle, process); err != nil {
-		return fmt.Errorf("assign the process to its job: %w", err)
+	if err := t.job.Assign(process); err != nil {
+		return err //nolint:wrapcheck // says what failed
 	}
+	t.divide(p.Pid, process)
 	resume := windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
-	if status, _, _ := resume.Call(uintptr(process)); status != 0 {
+	if status, _, _ := resume.Call(uintptr(process)); uint32(status) != 0 {
 		return fmt.Errorf("resume the process: status %#x", status)
 	}
 	return nil
@@ -107,17 +156,6 @@ func (t *Tree) join(p *os.Process) error {
 // ask does nothing: Windows has no signal that a program without a window or console could see.
 func (t *Tree) ask() bool { return false }
 
-func (t *Tree) force() { _ = windows.TerminateJobObject(t.job.handle, 1) }
+func (t *Tree) force() { _ = t.job.Terminate() }
 
-// accounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
-type accounting struct {
-	TotalUserTime, TotalKernelTime, ThisPeriodTotalUserTime, ThisPeriodTotalKernelTime int64
-	TotalPageFaultCount, TotalProcesses, ActiveProcesses, TotalTerminatedProcesses     uint32
-}
-
-func (t *Tree) alive() bool {
-	var info accounting
-	err := windows.QueryInformationJobObject(t.job.handle, windows.JobObjectBasicAccountingInformation,
-		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
-	return err == nil && info.ActiveProcesses > 0
-}
+func (t *Tree) alive() bool { return t.job.Active() }

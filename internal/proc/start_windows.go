@@ -3,6 +3,7 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // startAs starts a command that package exec cannot start: as another user, at a desktop that this
 // user may use, or at a pseudo console.
 func startAs(cmd *exec.Cmd, c Command) error {
-	line, info, err := described(cmd, c)
+	line, info, apart, err := described(cmd, c)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
@@ -38,12 +39,18 @@ func startAs(cmd *exec.Cmd, c Command) error {
 		}
 	}
 	flags := cmd.SysProcAttr.CreationFlags | windows.CREATE_UNICODE_ENVIRONMENT | windows.EXTENDED_STARTUPINFO_PRESENT
+	if apart {
+		flags |= windows.CREATE_BREAKAWAY_FROM_JOB
+	}
 	inherits := c.Console == 0
 	var made windows.ProcessInformation
 	if c.User != nil {
 		err = windows.CreateProcessAsUser(windows.Token(c.User.Token), program, line, nil, nil, inherits, flags, &env[0], dir, &info.StartupInfo, &made)
 	} else {
 		err = windows.CreateProcess(program, line, nil, nil, inherits, flags, &env[0], dir, &info.StartupInfo, &made)
+	}
+	if apart && errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		err = fmt.Errorf("%w: where the worker is in a job object, that must let processes break away: a job is of one session", err)
 	}
 	if err != nil {
 		return &os.PathError{Op: "start", Path: cmd.Path, Err: err}
@@ -59,29 +66,35 @@ func startAs(cmd *exec.Cmd, c Command) error {
 
 // described is the command line, and where the command shows its windows. A user without a session of
 // the desktop gets a window station of its own from the system, as this process's is not open to it.
-func described(cmd *exec.Cmd, c Command) (line *uint16, info *windows.StartupInfoEx, err error) {
+// apart tells whether the session is not this process's: then the command cannot be in a job of this process,
+// as whoever starts the worker may have put it into.
+func described(cmd *exec.Cmd, c Command) (line *uint16, info *windows.StartupInfoEx, apart bool, err error) {
 	text := c.Line
 	if text == "" {
 		text = windows.ComposeCommandLine(append([]string{cmd.Path}, cmd.Args[min(1, len(cmd.Args)):]...))
 	}
 	if line, err = windows.UTF16PtrFromString(text); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	info = &windows.StartupInfoEx{}
 	info.Cb = uint32(unsafe.Sizeof(*info))
 	if c.User == nil {
-		return line, info, nil
+		return line, info, false, nil
 	}
 	session, err := sessionOf(windows.Token(c.User.Token))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
+	}
+	var own uint32
+	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &own); err != nil {
+		return nil, nil, false, fmt.Errorf("the session of this process: %w", err)
 	}
 	desktop := ""
 	if session != 0 {
 		desktop = `winsta0\default`
 	}
 	info.Desktop, err = windows.UTF16PtrFromString(desktop)
-	return line, info, err
+	return line, info, session != own, err
 }
 
 func sessionOf(t windows.Token) (session uint32, err error) {
@@ -150,17 +163,19 @@ func heritable(c Command) (copies []windows.Handle, err error) {
 	return copies, nil
 }
 
-// block is an environment as the system wants it: sorted by name, with a NUL after each and at the end.
+// block is an environment as the system wants it: sorted by name, with a NUL after each and at the end. Of
+// entries for one name the last one counts.
 func block(env []string) []uint16 {
-	sorted := slices.Clone(env)
-	slices.SortFunc(sorted, func(a, b string) int {
-		nameA, _, _ := strings.Cut(a, "=")
-		nameB, _, _ := strings.Cut(b, "=")
-		return strings.Compare(strings.ToUpper(nameA), strings.ToUpper(nameB))
-	})
+	named := map[string]string{}
+	for _, entry := range env {
+		const first = 1 // the system's own names may begin with the sign
+		if end := strings.Index(entry[min(first, len(entry)):], "="); end >= 0 {
+			named[strings.ToUpper(entry[:first+end])] = entry
+		}
+	}
 	var text []uint16
-	for _, entry := range sorted {
-		if encoded, err := windows.UTF16FromString(entry); err == nil { // with its NUL
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if encoded, err := windows.UTF16FromString(named[name]); err == nil { // with its NUL
 			text = append(text, encoded...)
 		}
 	}

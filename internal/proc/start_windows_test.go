@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -65,9 +66,57 @@ func TestStartAs(t *testing.T) {
 	}
 }
 
+// End ends what a command has started, and nothing else of the tree; members are known.
+func TestEndOnWindows(t *testing.T) {
+	tree, err := New(slog.New(slog.DiscardHandler)).Open(Options{Limits: Limits{Memory: 1 << 30, Processes: 100, CPUWeight: 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell := Command{Path: os.Getenv("ComSpec"), Line: `cmd.exe /D /C "ping -n 1000 127.0.0.1 >nul"`, Env: os.Environ()}
+	var started []*Process
+	for range 2 {
+		p, err := tree.Start(shell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		started = append(started, p)
+	}
+	var all []int
+	for deadline := time.Now().Add(20 * time.Second); len(all) < 4 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		all = tree.Members()
+	}
+	if len(all) < 4 || !slices.Contains(all, started[0].PID()) || tree.Usage().Memory == 0 {
+		t.Fatalf("members %v, %+v", all, tree.Usage())
+	}
+	for range 2 {
+		if err := started[0].End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state, err := started[0].Wait(); err != nil || state.Success() {
+		t.Errorf("%v, %v", state, err)
+	}
+	// Of each shell there is the same: its ping and, in Windows, its console.
+	if left := tree.Members(); len(left) > len(all)/2 || !slices.Contains(left, started[1].PID()) {
+		t.Errorf("members %v of %v", left, all)
+	}
+	if err := tree.Kill(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+	_, _ = started[1].Wait()
+	for range 2 {
+		if err := tree.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if tree.Kill(t.Context(), 0) != nil || started[1].End(t.Context()) != nil || len(tree.Members()) > 0 {
+		t.Error("a closed tree has processes")
+	}
+}
+
 func TestBlock(t *testing.T) {
-	text := block([]string{"b=2", "A=1", "a_b=3"})
-	want := []byte("A=1\x00a_b=3\x00b=2\x00\x00")
+	text := block([]string{"b=2", "A=0", "=D:=d", "nothing", "", "a=1", "a_b=3", "=C:=c"})
+	want := []byte("=C:=c\x00=D:=d\x00a=1\x00a_b=3\x00b=2\x00\x00")
 	var got []byte
 	for _, c := range text {
 		got = append(got, byte(c))

@@ -4,16 +4,17 @@ import "time"
 
 // Usage is what the processes of a tree have used. What the system does not count is zero.
 type Usage struct {
-	// User and Kernel are processor time. Without a control group they are that of the commands
+	// User and Kernel are processor time. Without a control group or job object they are that of the commands
 	// which have been waited for, and of what those have waited for.
 	User, Kernel time.Duration
 	Memory       uint64 // bytes now; 0 after Close
 	PeakMemory   uint64 // bytes
-	MemoryKills  uint64 // processes that the system killed for want of memory
+	MemoryKills  uint64 // processes that the system killed for want of memory; on Windows, that failed when they were refused it
 	LimitReached bool   // those were killed because the tree was at its limit, not the machine
 	Refused      uint64 // processes that were not started because of the limit of their number
 	// Read and Written are bytes from and to block devices, on Linux, as the processes say which live:
-	// each counts its children that have ended too, but those of a command that has ended are no more.
+	// each counts its children that have ended too, but those of a command that has ended are no more. On
+	// Windows they are those from and to everything, pipes included, of all processes that there were.
 	Read, Written uint64
 }
 

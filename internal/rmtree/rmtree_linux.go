@@ -28,6 +28,19 @@ func Remove(path string) error {
 	return nil
 }
 
+// RemoveIn removes what has a name in an open folder, and all below it. Nothing there is no error.
+func RemoveIn(dir *os.Root, name string) error {
+	parent, err := dir.Open(".")
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	defer parent.Close()
+	if err := (&remover{}).remove(int(parent.Fd()), name, 0); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}
+
 // remover removes one tree.
 type remover struct {
 	top   int // the tree's first directory, while it is emptied

@@ -25,6 +25,25 @@ func Remove(path string) error {
 	return nil
 }
 
+// RemoveIn removes what has a name in an open folder, and all below it. Nothing there is no error.
+func RemoveIn(dir *os.Root, name string) error {
+	first := dir.RemoveAll(name)
+	if first == nil {
+		return nil
+	}
+	if info, err := dir.Lstat(name); err == nil && info.IsDir() {
+		_ = dir.Chmod(name, 0o700)
+	}
+	if root, err := dir.OpenRoot(name); err == nil {
+		open(root, ".")
+		first = errors.Join(first, root.Close())
+	}
+	if again := dir.RemoveAll(name); again != nil {
+		return fmt.Errorf("remove %s: %w", name, errors.Join(again, first))
+	}
+	return nil
+}
+
 // open gives the owner the right to change each directory. What does not work the second attempt
 // at removing will say. Names are looked up in root, so that no link leads out of it.
 func open(root *os.Root, dir string) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/rmtree"
@@ -39,6 +40,36 @@ func TestFilesAndDirectories(t *testing.T) {
 	gone(t, filepath.Join(dir, "single"))
 	gone(t, filepath.Join(dir, "nothing"))
 	gone(t, filepath.Join(dir, "nothing", "below"))
+}
+
+// What is removed in an open folder is what is there, wherever the folder has been moved and whatever is at its old place.
+func TestInAnOpenFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open folder cannot be moved on Windows")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "above", "task", "closed", "file"))
+	write(t, filepath.Join(dir, "above", "single"))
+	open, err := os.OpenRoot(filepath.Join(dir, "above"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if err := errors.Join(os.Chmod(filepath.Join(dir, "above", "task", "closed"), 0), os.Rename(filepath.Join(dir, "above"), filepath.Join(dir, "moved"))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "above", "task", "another one's"))
+	for _, name := range []string{"task", "single", "nothing"} {
+		if err := rmtree.RemoveIn(open, name); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "moved")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "above", "task", "another one's")); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestLinksAreNotFollowed(t *testing.T) {

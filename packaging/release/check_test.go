@@ -45,7 +45,7 @@ func TestCheckSeesTheMachine(t *testing.T) {
 func TestTwiceTheSame(t *testing.T) {
 	switch {
 	case testing.Short():
-		t.Skip("it links eight large programs")
+		t.Skip("it links large programs, twenty times")
 	case runtime.GOOS == "windows":
 		t.Skip("releases are made where there is a shell")
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/workerkit/workerkit/packaging/release/archive"
+	"github.com/workerkit/workerkit/packaging/release/manual"
 )
 
 // name is what the files for a platform are called.
@@ -40,6 +42,9 @@ func (r *release) contents(p platform, bin string) []archive.File {
 		files = append(files, archive.File{Name: p.program(name), Path: filepath.Join(bin, p.program(name)), Executable: true})
 	}
 	files = append(files, r.completions...)
+	if p.os != "windows" {
+		files = append(files, r.manualsIn("man/man1")...)
+	}
 	return append(files, r.units(p)...)
 }
 
@@ -83,16 +88,57 @@ func (r *release) folder(name, prefix string) []archive.File {
 	return files
 }
 
-// complete has those programs that can, say what shells complete their command lines with. It
-// builds them for the system that this runs on.
-func (r *release) complete(ctx context.Context) error {
+// ask builds the programs for the system that this runs on, and asks them what is made of what they say.
+func (r *release) ask(ctx context.Context) error {
 	here := platform{runtime.GOOS, runtime.GOARCH}
 	bin := filepath.Join(r.scratch, "here")
-	programs := []string{"worker-images", "taskcluster-local"}
-	if err := r.build(ctx, here, bin, r.source, programs); err != nil {
+	if err := r.build(ctx, here, bin, r.source, r.programs); err != nil {
 		return err
 	}
-	for _, name := range programs {
+	if err := errors.Join(r.complete(ctx, here, bin), r.describe(ctx, here, bin)); err != nil {
+		return err
+	}
+	return os.RemoveAll(bin)
+}
+
+// describe makes the manual pages.
+func (r *release) describe(ctx context.Context, here platform, bin string) error {
+	abouts := map[string]string{
+		"start-worker":      "turn this machine into a worker of a Taskcluster worker pool",
+		"generic-worker":    "claim tasks of a Taskcluster worker pool and run them",
+		"taskcluster-local": "the Taskcluster services of one machine, on loopback",
+		"worker-images":     "worker images from one definition for every cloud",
+	}
+	for _, name := range r.programs {
+		program := func(ctx context.Context, args ...string) ([]byte, error) {
+			return exec.CommandContext(ctx, filepath.Join(bin, here.program(name)), args...).Output()
+		}
+		text, err := manual.Ask(ctx, program, name)
+		if err != nil {
+			return err //nolint:wrapcheck // names the command
+		}
+		reference, err := os.ReadFile(filepath.Join(r.src, "docs", "reference", name+".md"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		page := manual.Page(text, manual.About{Does: abouts[name], Version: r.source.version, When: r.when, Others: r.programs, Reference: string(reference)})
+		r.manuals = append(r.manuals, archive.File{Name: name + "." + manual.Section, Data: page})
+	}
+	return nil
+}
+
+// manualsIn are the manual pages in a folder.
+func (r *release) manualsIn(folder string) []archive.File {
+	files := slices.Clone(r.manuals)
+	for i := range files {
+		files[i].Name = folder + "/" + files[i].Name
+	}
+	return files
+}
+
+// complete has those programs that can, say what shells complete their command lines with.
+func (r *release) complete(ctx context.Context, here platform, bin string) error {
+	for _, name := range []string{"worker-images", "taskcluster-local"} {
 		// The names are those under which each shell looks for them.
 		for shell, file := range map[string]string{"bash": name + ".bash", "zsh": "_" + name, "fish": name + ".fish", "powershell": name + ".ps1"} {
 			out, err := exec.CommandContext(ctx, filepath.Join(bin, here.program(name)), "completion", shell).Output()
@@ -102,7 +148,7 @@ func (r *release) complete(ctx context.Context) error {
 			r.completions = append(r.completions, archive.File{Name: "completions/" + file, Data: out})
 		}
 	}
-	return os.RemoveAll(bin)
+	return nil
 }
 
 // macOS makes the layout of an installer package: what pkgbuild and productbuild, which are only
@@ -111,6 +157,12 @@ func (r *release) macOS(p platform, bin string) error {
 	var files []archive.File
 	for _, name := range []string{"start-worker", "generic-worker"} {
 		files = append(files, archive.File{Name: "root/usr/local/bin/" + name, Path: filepath.Join(bin, name), Executable: true})
+	}
+	for _, f := range r.manuals {
+		if name := strings.TrimSuffix(f.Name, "."+manual.Section); name == "start-worker" || name == "generic-worker" {
+			f.Name = "root/usr/local/share/man/man1/" + f.Name
+			files = append(files, f)
+		}
 	}
 	for _, name := range []string{"LICENSE", listFile} {
 		f := archive.File{Name: "root/usr/local/share/workerkit/" + name, Data: []byte(r.list)}
@@ -155,7 +207,7 @@ func macArch(p platform) string {
 
 // linux makes the packages of packaging/nfpm.yaml.
 func (r *release) linux(ctx context.Context, p platform, bin string) error {
-	if err := r.licencesFor(bin); err != nil {
+	if err := errors.Join(r.licencesFor(bin), r.manualsFor(bin)); err != nil {
 		return err
 	}
 	for _, kind := range []string{"deb", "rpm"} {
@@ -176,4 +228,22 @@ func (r *release) licencesFor(bin string) error {
 		return err
 	}
 	return r.age(path)
+}
+
+// manualsFor puts the manual pages beside the programs as well, as packages have them.
+func (r *release) manualsFor(bin string) error {
+	for _, f := range r.manuals {
+		data, err := manual.Compress(f.Data)
+		if err != nil {
+			return fmt.Errorf("compress %s: %w", f.Name, err)
+		}
+		path := filepath.Join(bin, f.Name+".gz")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return err
+		}
+		if err := r.age(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -40,16 +40,17 @@ func checkout(t *testing.T) (dir string) {
 	}
 	dir = filepath.Join(t.TempDir(), "check out") // a space, for those who forget quotes
 	files := map[string]string{
-		"go.mod":                      "module " + module + "\n\ngo 1.26.0\n",
-		"internal/version/version.go": "package version\n\nvar version = \"none\"\n\nfunc Text() string { return version }\n",
-		"LICENSE":                     "ours",
-		".gitignore":                  "/dist/\n/secret\n",
-		"packaging/linux/a.conf":      "a\n",
-		"packaging/linux/postinst.sh": "#!/bin/sh\n",
-		"packer/templates/root/start-worker.service":                    "[Unit]\n",
-		"packer/templates/root/workerkit-key.service":                   "[Unit]\n",
-		"packaging/macos/newsyslog.d/start-worker.conf":                 "log\n",
-		"packaging/macos/org.workerkit.start-worker.plist":              "<plist/>\n",
+		"go.mod":                                           "module " + module + "\n\ngo 1.26.0\n",
+		"internal/version/version.go":                      "package version\n\nvar version = \"none\"\n\nfunc Text() string { return version }\n",
+		"LICENSE":                                          "ours",
+		"docs/reference/start-worker.md":                   "| code | |\n|---|---|\n| 0 | all is fine |\n",
+		".gitignore":                                       "/dist/\n/secret\n",
+		"packaging/linux/a.conf":                           "a\n",
+		"packaging/linux/postinst.sh":                      "#!/bin/sh\n",
+		"packer/templates/root/start-worker.service":       "[Unit]\n",
+		"packer/templates/root/workerkit-key.service":      "[Unit]\n",
+		"packaging/macos/newsyslog.d/start-worker.conf":    "log\n",
+		"packaging/macos/org.workerkit.start-worker.plist": "<plist/>\n",
 		"packaging/macos/LaunchAgents/org.workerkit.launch-agent.plist": "<plist/>\n",
 	}
 	for _, name := range []string{"start-worker", "generic-worker", "worker-images", "taskcluster-local"} {

@@ -43,6 +43,7 @@ type release struct {
 	licences    []licence.Module
 	list        string // the same as text
 	completions []archive.File
+	manuals     []archive.File // their names are NAME.1
 }
 
 // make makes a release, top to bottom. Nothing is at out before all of it is. It returns out.
@@ -144,7 +145,7 @@ func (r *release) prepare(ctx context.Context) error {
 		return err
 	}
 	r.list = licence.List(r.licences)
-	return r.complete(ctx)
+	return r.ask(ctx)
 }
 
 // platform makes what there is for one platform.

@@ -115,11 +115,15 @@ func linuxRelease(t *testing.T, out string) {
 	for _, name := range []string{
 		"LICENSE", "README.txt", "THIRD-PARTY.txt", "start-worker", "generic-worker", "worker-images", "taskcluster-local",
 		"completions/worker-images.bash", "completions/_worker-images", "completions/worker-images.ps1",
+		"man/man1/start-worker.1", "man/man1/generic-worker.1", "man/man1/worker-images.1", "man/man1/taskcluster-local.1",
 		"packaging/a.conf", "packaging/start-worker.service", "packaging/workerkit-key.service",
 	} {
 		if files["workerkit-1.2.3-linux-amd64/"+name] == "" {
 			t.Errorf("%s is not in the archive", name)
 		}
+	}
+	if page := files["workerkit-1.2.3-linux-amd64/man/man1/start-worker.1"]; !strings.Contains(page, "workerkit 1.2.3") || !strings.Contains(page, "I am 1.2.3") || !strings.Contains(page, "all is fine") {
+		t.Errorf("the manual page is\n%s", page)
 	}
 	if files["workerkit-1.2.3-linux-amd64/packaging/postinst.sh"] != "" {
 		t.Error("a script of the packages is in the archive")
@@ -159,6 +163,7 @@ func macRelease(t *testing.T, out string) {
 		"root/usr/local/bin/start-worker", "root/usr/local/bin/generic-worker", "root/Library/LaunchDaemons/org.workerkit.start-worker.plist",
 		"root/Library/LaunchAgents/org.workerkit.launch-agent.plist", "scripts/postinstall", "build-pkg.sh",
 		"root/private/etc/newsyslog.d/start-worker.conf",
+		"root/usr/local/share/man/man1/start-worker.1", "root/usr/local/share/man/man1/generic-worker.1",
 	} {
 		if files[top+name] == "" {
 			t.Errorf("%s is not in the layout", name)

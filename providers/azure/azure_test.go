@@ -238,7 +238,7 @@ func TestRefusal(t *testing.T) {
 func TestProbe(t *testing.T) {
 	m := boot(t)
 	probe := func() error {
-		ctx, done := context.WithTimeout(t.Context(), time.Second)
+		ctx, done := context.WithTimeout(t.Context(), 10*time.Second)
 		defer done()
 		return azure.Kind().Probe(ctx, providers.NewValues(m.values), m.deps)
 	}

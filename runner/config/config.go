@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/foreign"
 	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/policy"
@@ -208,6 +209,8 @@ func (l *loader) workerPath(b *block) string {
 			err = errors.New("there is no such program")
 		}
 		b.problem("path", "the worker %s cannot be started: %v", path, cause(err))
+	} else if err := foreign.Check(found); err != nil { // better now than when the machine has registered
+		b.problem("path", "the worker %s cannot be started: %v", path, err)
 	}
 	return found
 }

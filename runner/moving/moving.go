@@ -66,6 +66,13 @@ func (r Report) Blocked() bool {
 // caller has found out itself.
 func Over(m Machine, told ...Finding) Report {
 	l := m.look(false)
+	if l.dockerWorker() {
+		l.dockerPool()
+		for _, s := range m.Services {
+			l.service(s)
+		}
+		return l.Report
+	}
 	l.state()
 	l.engine()
 	l.worker()

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-func parse(kind, text string) Service {
+func parse(kind, text, more string) Service {
 	switch kind {
 	case "systemd":
-		return parseUnit(text)
+		return parseUnit(text + more)
+	case "rc":
+		return parseRC(text, more)
 	case "launchd":
 		return parsePlist(text)
 	default:

@@ -25,6 +25,8 @@ func (l *look) service(s Service) {
 		l.unit(s)
 	case "launchd":
 		l.plist(s)
+	case "rc":
+		l.rc(s)
 	case "nssm":
 		l.add(Differs, s.File, "NSSM starts it; it goes on to do so with ours, which can be a service itself as well", "")
 	}

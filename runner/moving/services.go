@@ -54,7 +54,7 @@ func Services(system, root string, registry []Service) (all []Service) {
 			found, _ := filepath.Glob(Under(root, pattern)) // the patterns are good
 			for _, path := range found {
 				if data, err := readDefinition(path); err == nil {
-					s := parse(kind, data+dropIns(root, kind, filepath.Base(path)))
+					s := parse(kind, data, more(root, kind, filepath.Base(path)))
 					s.File, s.Kind = named(root, path), kind
 					keep(filepath.Base(path), s)
 				}
@@ -64,11 +64,20 @@ func Services(system, root string, registry []Service) (all []Service) {
 	return all
 }
 
-// dropIns are the files that add to a unit of systemd, or change it.
-func dropIns(root, kind, unit string) (text string) {
-	if kind != "systemd" {
+// more is what other files add to a definition, or change of it.
+func more(root, kind, name string) string {
+	switch kind {
+	case "systemd":
+		return dropIns(root, name)
+	case "rc":
+		return rcConf(root, name)
+	default:
 		return ""
 	}
+}
+
+// dropIns are the files that change a unit of systemd.
+func dropIns(root, unit string) (text string) {
 	for _, dir := range []string{"/usr/lib", "/lib", "/etc"} { // what comes later counts
 		found, _ := filepath.Glob(Under(root, dir+"/systemd/system/"+unit+".d/*.conf"))
 		for _, path := range found {
@@ -126,7 +135,8 @@ func (s Service) has(program string) bool {
 
 // ours tells whether a service is from our own images or packages.
 func (s Service) ours() bool {
-	return strings.Contains(s.Keys["EnvironmentFile"], "/etc/workerkit/") || strings.HasPrefix(s.Keys["Label"], "org.workerkit.")
+	return strings.Contains(s.Keys["EnvironmentFile"], "/etc/workerkit/") || strings.HasPrefix(s.Keys["Label"], "org.workerkit.") ||
+		s.Kind == "rc" && s.Keys["drain"] != ""
 }
 
 // runs tells whether a program gets what it runs with: other lines of a script name a program too.

@@ -125,6 +125,7 @@ func TestOurOwnServices(t *testing.T) {
 		"packer/templates/root/start-worker.service":       "usr/lib/systemd/system/start-worker.service",
 		"packer/templates/root/workerkit-key.service":      "usr/lib/systemd/system/workerkit-key.service",
 		"packaging/macos/org.workerkit.start-worker.plist": "Library/LaunchDaemons/org.workerkit.start-worker.plist",
+		"packaging/freebsd/rc.d/start_worker":              "usr/local/etc/rc.d/start_worker",
 	} {
 		data, err := os.ReadFile(filepath.Join(repo, filepath.FromSlash(from)))
 		if err != nil {
@@ -133,12 +134,51 @@ func TestOurOwnServices(t *testing.T) {
 		put(t, filepath.Join(root, to), string(data))
 	}
 	for system, want := range map[string]string{
-		"linux":  "stays /usr/lib/systemd/system/start-worker.service: starts start-worker /etc/start-worker.yml: it is ours already",
-		"darwin": "stays /Library/LaunchDaemons/org.workerkit.start-worker.plist: starts /usr/local/bin/start-worker /etc/start-worker.yml: it is ours already",
+		"linux":   "stays /usr/lib/systemd/system/start-worker.service: starts start-worker /etc/start-worker.yml: it is ours already",
+		"darwin":  "stays /Library/LaunchDaemons/org.workerkit.start-worker.plist: starts /usr/local/bin/start-worker /etc/start-worker.yml: it is ours already",
+		"freebsd": "stays /usr/local/etc/rc.d/start_worker: starts /usr/local/bin/start-worker /usr/local/etc/start-worker.yml: it is ours already",
 	} {
 		r := text(moving.Over(moving.Machine{OS: system, Root: root, Services: moving.Services(system, root, nil)}))
 		if !strings.Contains(r, want) || strings.Contains(r, "workerkit-key") || strings.Contains(r, "differs /") {
 			t.Errorf("%s:\n%s", system, r)
+		}
+	}
+}
+
+// TestScriptsOfRC: what rc.subr makes of a script's variables and of rc.conf is what the script starts.
+func TestScriptsOfRC(t *testing.T) {
+	own, err := os.ReadFile(filepath.Join("..", "..", "packaging", "freebsd", "rc.d", "start_worker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ script, conf, config, dir, user, restarts string }{
+		"ours":            {script: string(own), config: "/usr/local/etc/start-worker.yml", dir: "/var/db/generic-worker"},
+		"ours, set":       {script: string(own), conf: "start_worker_config='/etc/w.yml' # ours\nstart_worker_dir=\"/srv\" # there\n", config: "/etc/w.yml", dir: "/srv"},
+		"flags":           {script: "name=w\nload_rc_config $name\ncommand=/usr/local/bin/start-worker\nw_user=ci\n", conf: "w_flags=\"/f.yml\"", config: "/f.yml", user: "ci"},
+		"another one":     {script: "name=w\ncommand=/bin/none\nload_rc_config $name\ncommand_args=/g.yml", conf: "w_program=/opt/start-worker", config: "/g.yml"},
+		"a function":      {script: "name=w\n: ${w_conf:=/h.yml}\nstart_cmd=go\ngo() {\n  cd /srv/w\n  /usr/sbin/daemon -f /usr/local/bin/start-worker ${w_conf}\n}\n", config: "/h.yml", dir: "/srv/w"},
+		"daemon":          {script: "name=w\ncommand=/usr/sbin/daemon\ncommand_args=\"-cfR 5 -uci -o /log start-worker \\\n /i.yml\"", config: "/i.yml", user: "ci", restarts: "-R"},
+		"set before":      {script: "name=w\nw_conf=/no.yml\nload_rc_config w\ncommand=start-worker\ncommand_args=$w_conf", conf: "w_conf=/j.yml", config: "/j.yml"},
+		"a default":       {script: "name=w\ncommand=start-worker\ncommand_args=\"${w_conf:-/k.yml}\"", config: "/k.yml"},
+		"nothing of ours": {script: "name=nginx\ncommand=/usr/local/sbin/nginx\n"},
+	} {
+		root := t.TempDir()
+		put(t, filepath.Join(root, "usr/local/etc/rc.d/w"), c.script)
+		put(t, filepath.Join(root, "etc/rc.conf"), c.conf)
+		found := moving.Services("freebsd", root, nil)
+		if c.config == "" {
+			if len(found) != 0 {
+				t.Errorf("%s: %+v", name, found)
+			}
+			continue
+		}
+		if len(found) != 1 {
+			t.Errorf("%s: %+v", name, found)
+			continue
+		}
+		got := [4]string{moving.FindRunner("freebsd", root, found), found[0].Dir, found[0].Keys["User"], found[0].Keys["restarts"]}
+		if want := [4]string{c.config, c.dir, c.user, c.restarts}; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 }

@@ -116,8 +116,9 @@ func (l *look) choice() (engine, by string) {
 
 // key looks at the key that signs chain-of-trust certificates.
 func (l *look) key() {
-	path := l.text("ed25519SigningKeyLocation")
+	path := l.text(keyLocation)
 	if path == "" {
+		l.required()
 		return
 	}
 	path = l.m.join(l.m.Dir, path)
@@ -138,6 +139,26 @@ func (l *look) key() {
 	l.private(path)
 	public, _ := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 	l.add(Stays, path, "the signing key; whoever checks certificates goes on with the public key "+base64.StdEncoding.EncodeToString(public), "")
+}
+
+// keyLocation is the key of the signing key's file. No worker starts without it, with whatever engine.
+const keyLocation = "ed25519SigningKeyLocation"
+
+// required says that no signing key is named. One that our worker makes itself, for a config of a former release,
+// is for ours alone.
+func (l *look) required() {
+	former := cmp.Or(l.text("signingKeyLocation"), l.text("openpgpSigningKeyLocation"))
+	switch {
+	case former != "" && !l.back:
+		l.add(Differs, l.m.WorkerFile, "there is no "+keyLocation+"; ours makes a key at its first start, "+former+".ed25519",
+			"publish its public key, and name it as "+keyLocation)
+	case len(l.written) > 0:
+		l.add(Blocks, l.m.WorkerFile, "there is no "+keyLocation+": both workers refuse such a config (exit code 64), also with the engine insecure, which has no use for the key",
+			"generic-worker new-ed25519-keypair --file FILE, and name FILE as "+keyLocation+" in the runner config, the pool or its secrets, or in the worker's config when no runner writes it")
+	case l.object("worker")["implementation"] == "generic-worker":
+		l.add(Differs, l.m.RunnerFile, "workerConfig has no "+keyLocation+": the pool or its secrets must have it, as both workers refuse a config without it (exit code 64)",
+			"look whether they have")
+	}
 }
 
 func (l *look) missingKey(path string, err error) {

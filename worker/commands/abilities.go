@@ -2,22 +2,15 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 
-	"github.com/workerkit/workerkit/internal/asuser"
 	"github.com/workerkit/workerkit/worker/engines"
-	"github.com/workerkit/workerkit/worker/task"
 )
 
 // Mount implements engines.Mounter.
 func (b *Builder) Mount(ctx context.Context, m engines.Mount) error {
 	err := b.mounts.Mount(ctx, m)
-	if errors.Is(err, asuser.ErrUnsupported) {
-		return task.Malformed("mounts do not exist on this worker, whose system (%s) has no way to make them as the task's user", runtime.GOOS)
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.config.Engine, err)
 	}

@@ -23,6 +23,9 @@ func TestLookVerb(t *testing.T) {
 	if at < 0 {
 		t.Skip("it is a part of TestApart")
 	}
+	if l := slices.Index(os.Args, "--lie"); l >= 0 {
+		lie(os.Args[l+1])
+	}
 	text, err := Look(os.Args[at+1], os.Args[at+3])
 	if err != nil {
 		t.Fatal(err)
@@ -76,28 +79,38 @@ func TestApart(t *testing.T) {
 	}
 }
 
+// forOthers is a folder that others can enter, and the other process's program in it.
+func forOthers(t *testing.T) (dir string, a apart) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "apart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = another(t)
+	a.program[0] = filepath.Join(dir, "program")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(a.program[0], self, 0o755)); err != nil { //nolint:gosec // for others
+		t.Fatal(err)
+	}
+	return dir, a
+}
+
 // TestApartRights: what the user cannot read is not read, and what it says is not believed.
 func TestApartRights(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can look as another user: run the tests as root")
 	}
-	dir, err := os.MkdirTemp("", "apart") // which others can enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	program := filepath.Join(dir, "program")
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := filepath.Join(dir, "secret")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(program, self, 0o755), os.WriteFile(secret, []byte("s"), 0o600)); err != nil { //nolint:gosec // for others
+	dir, a := forOthers(t)
+	program, secret := a.program[0], filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const nobody = 65534
-	a := another(t)
-	a.program[0], a.user = program, &proc.User{UID: nobody, GID: nobody}
+	a.user = &proc.User{UID: nobody, GID: nobody}
 	if _, err := a.open(t.Context(), secret); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a file of root's: %v", err)
 	}

@@ -4,6 +4,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,20 +20,25 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/workerkit/workerkit/internal/proc"
+	"github.com/workerkit/workerkit/internal/rmtree"
+	"github.com/workerkit/workerkit/worker/commands/mounts"
 	"github.com/workerkit/workerkit/worker/engines"
 )
 
 // LookVerb is the command of the worker's program that calls Look, with the flags what and path.
 const LookVerb = "look"
 
-// What Look can be asked, and the descriptor of the socket through which it passes an open file.
+// What Look can be asked, and the descriptor of the socket through which it passes what it has opened. The
+// last four are of apart as hands.
 const (
-	lookOpen, lookList = "open", "list"
-	lookSocket         = 3
+	lookOpen, lookList      = "open", "list"
+	keepFolder, keepFile    = "keep-folder", "keep-file"
+	removeTree, removeEmpty = "remove", "remove-empty"
+	lookSocket              = 3
 )
 
 const (
-	// lookTime bounds a look.
+	// lookTime bounds a look, and a grip.
 	lookTime = 10 * time.Minute
 	// mostListed is how many bytes an answer may have.
 	mostListed = 64 << 20
@@ -55,9 +61,13 @@ type answer struct {
 	Text  string   `json:"text,omitempty"` // when there is no other word for it
 }
 
-const wrongKind = "wrong"
+const (
+	wrongKind = "wrong"
+	takenKind = "taken"
+)
 
-// Look is the other process's part: it opens a file or lists a directory, and returns what to print.
+// Look is the other process's part: it opens a file, lists a directory, or does what hands are for, and
+// returns what to print.
 func Look(what, path string) (string, error) {
 	var a answer
 	var err error
@@ -66,18 +76,26 @@ func Look(what, path string) (string, error) {
 		err = show(path)
 	case lookList:
 		a.Root, a.Found, err = walk(context.Background(), path)
+	case keepFolder, keepFile:
+		a.Root, a.Found, err = reserve(path, what == keepFolder)
+	case removeTree:
+		err = rmtree.Remove(path)
+	case removeEmpty:
+		err = os.Remove(path)
 	default:
-		err = fmt.Errorf("%q: there is only %s and %s", what, lookOpen, lookList)
+		err = fmt.Errorf("%q: there is no such question", what)
 	}
 	var errno syscall.Errno
 	switch {
 	case err == nil:
 	case errors.Is(err, engines.ErrWrongKind):
-		a = answer{Kind: wrongKind}
+		a.Kind = wrongKind
+	case errors.Is(err, mounts.ErrTaken):
+		a.Kind = takenKind
 	case errors.As(err, &errno):
-		a = answer{Errno: int(errno)}
+		a.Errno = int(errno)
 	default:
-		a = answer{Text: err.Error()}
+		a.Text = err.Error()
 	}
 	text, err := json.Marshal(a)
 	return string(text), err //nolint:wrapcheck // it cannot fail
@@ -94,7 +112,11 @@ func show(path string) error {
 	if !ok {
 		return engines.ErrWrongKind
 	}
-	return unix.Sendmsg(lookSocket, []byte{0}, unix.UnixRights(int(raw.Fd())), nil, 0) //nolint:wrapcheck // an errno
+	return pass(raw)
+}
+
+func pass(file *os.File) error {
+	return unix.Sendmsg(lookSocket, []byte{0}, unix.UnixRights(int(file.Fd())), nil, 0) //nolint:wrapcheck // an errno
 }
 
 func (a apart) open(ctx context.Context, path string) (engines.File, error) {
@@ -149,12 +171,14 @@ func (a apart) ask(ctx context.Context, what, path string) (got answer, file *os
 	switch {
 	case got.Kind == wrongKind:
 		return got, nil, engines.ErrWrongKind
+	case got.Kind == takenKind:
+		return got, nil, mounts.ErrTaken
 	case got.Errno != 0:
 		return got, nil, &fs.PathError{Op: what, Path: path, Err: syscall.Errno(got.Errno)}
 	case got.Text != "":
 		return got, nil, &fs.PathError{Op: what, Path: path, Err: errors.New(got.Text)}
-	case what == lookOpen:
-		file, err = received(ours, path)
+	case what == lookOpen, what == keepFolder, what == keepFile:
+		file, err = received(ours, cmp.Or(got.Root, path))
 	}
 	return got, file, err
 }

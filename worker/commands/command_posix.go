@@ -90,3 +90,9 @@ func lookPath(name string, env []string, dir string) (string, error) {
 
 // Variable is what names a variable: names differ by case.
 func Variable(name string) string { return name }
+
+// What becomes of a task that uses too much memory, and what the limit of processes is about.
+const (
+	overMemory  = "was killed by the system"
+	limitedKind = "processes and threads"
+)

@@ -64,7 +64,7 @@ func Payload() payload.Fragment { return commandFragment() }
 // NewBuilder begins a run whose payload is valid. Until it succeeds End and Free are the caller's to call.
 func NewBuilder(run *task.Run, c Config) (*Builder, error) {
 	b := &Builder{config: c, run: run, env: map[string]string{}}
-	b.mounts = &mounts.Set{Dir: run.Dir, User: c.User, As: b.As, Logger: run.Logger}
+	b.mounts = &mounts.Set{Dir: run.Dir, User: c.User, Hands: hands{b}, Logger: run.Logger}
 	b.free = once(c.End, b.mounts.Undo, c.Free)
 	for _, entry := range c.Env {
 		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {

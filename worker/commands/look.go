@@ -2,8 +2,10 @@ package commands
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
+	"github.com/workerkit/workerkit/worker/commands/mounts"
 	"github.com/workerkit/workerkit/worker/engines"
 )
 
@@ -54,4 +56,29 @@ func (c Config) eyes() eyes {
 // Open opens a regular file with the rights that the commands will have.
 func (b *Builder) Open(ctx context.Context, path string) (engines.File, error) {
 	return b.config.eyes().open(ctx, path)
+}
+
+// hands are those of the user whom a run has at the time.
+type hands struct{ b *Builder }
+
+func (h hands) now() mounts.Hands {
+	if h.b.config.User == nil {
+		return mounts.Lent{As: h.b.As}
+	}
+	return handsOf(h.b.config)
+}
+
+// Reserve implements mounts.Hands.
+func (h hands) Reserve(ctx context.Context, path string, folder bool) (mounts.Way, error) {
+	return h.now().Reserve(ctx, path, folder) //nolint:wrapcheck // names the file
+}
+
+// Remove implements mounts.Hands.
+func (h hands) Remove(ctx context.Context, dir *os.Root, path string) error {
+	return h.now().Remove(ctx, dir, path) //nolint:wrapcheck // says what failed
+}
+
+// RemoveEmpty implements mounts.Hands.
+func (h hands) RemoveEmpty(ctx context.Context, path string) error {
+	return h.now().RemoveEmpty(ctx, path) //nolint:wrapcheck // names the file
 }

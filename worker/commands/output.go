@@ -38,7 +38,7 @@ type output struct {
 }
 
 func newOutput() (*output, error) {
-	r, w, err := os.Pipe()
+	r, w, err := newPipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
@@ -75,8 +75,9 @@ func (o *output) copy(log io.Writer) error {
 		o.size.Add(int64(n))
 		o.steps.Add(1)
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && over(o.r):
 			return failed
+		case errors.Is(err, io.EOF): // somebody has written nothing
 		case late && (errors.Is(err, os.ErrDeadlineExceeded) || o.size.Load() >= end):
 			return failed
 		case errors.Is(err, os.ErrDeadlineExceeded):

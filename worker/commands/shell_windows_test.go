@@ -71,7 +71,12 @@ func TestShells(t *testing.T) {
 // A command's files run, in a folder with characters that the shell has a meaning for, and the next command has
 // its environment and directory.
 func TestBatchRuns(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a (1) & b")
+	for _, name := range []string{"a (1) & b", "Übung"} {
+		t.Run(name, func(t *testing.T) { runBatches(t, filepath.Join(t.TempDir(), name)) })
+	}
+}
+
+func runBatches(t *testing.T, dir string) {
 	if err := os.MkdirAll(filepath.Join(dir, "below"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +84,15 @@ func TestBatchRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := []command{"set NEW=of the first\ncd below\ncmd /c exit 0", "if not \"%NEW%\"==\"of the first\" exit /b 4\nif not exist ..\\below exit /b 5\ncmd /c exit 3"}
-	s := &sandbox{tree: tree, run: &task.Run{Dir: dir}, env: os.Environ(), commands: commands}
-	for i, want := range []int{0, 3} {
+	commands := []command{
+		"set NEW=of the first\nset \"HARD=%FOREIGN% & ^ %% ; \"\ncd below\ncmd /c exit 0",
+		"if not \"%NEW%\"==\"of the first\" exit /b 4\nif not exist ..\\below exit /b 5\nexit 0", // which leaves nothing
+		"if not \"%NEW%\"==\"of the first\" exit /b 4\nif not exist ..\\below exit /b 5\n\"%SELF%\" -test.run=^^TestWhatWasLeft$\nif errorlevel 1 exit /b 6\ncmd /c exit 0",
+		"cmd /c exit 3",
+	}
+	s := &sandbox{tree: tree, run: &task.Run{Dir: dir}, commands: commands}
+	s.env = append(os.Environ(), "FOREIGN="+ofManyScripts, "SELF="+os.Args[0])
+	for i, want := range []int{0, 0, 0, 3} {
 		spec, err := s.process(i, commands[i])
 		if err != nil {
 			t.Fatal(err)
@@ -107,5 +118,18 @@ func TestBatchRuns(t *testing.T) {
 	}
 	if err := tree.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+const ofManyScripts = "Jürgen ☃ 日本 𝄞"
+
+// TestWhatWasLeft is what a batch file starts, with what the one before has left.
+func TestWhatWasLeft(t *testing.T) {
+	got, ok := os.LookupEnv("HARD")
+	if !ok {
+		t.Skip("TestBatchRuns starts this")
+	}
+	if want := ofManyScripts + " & ^ % ; "; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

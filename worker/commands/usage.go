@@ -29,12 +29,12 @@ func limited(status engines.Status, limits proc.Limits, u proc.Usage) engines.St
 	switch {
 	case u.MemoryKills > 0 && u.LimitReached:
 		status.Success = false
-		status.Reason = fmt.Sprintf("the task used more than its %d MiB of memory (workerkit.taskLimits) and was killed by the system", limits.Memory>>20)
+		status.Reason = fmt.Sprintf("the task used more than its %d MiB of memory (workerkit.taskLimits) and %s", limits.Memory>>20, overMemory)
 	case status.Success:
 	case u.MemoryKills > 0:
 		status.Reason += "; there was no memory left on the machine, and the system killed a process of the task"
 	case u.Refused > 0:
-		status.Reason += fmt.Sprintf("; the task was at its limit of %d processes and threads (workerkit.taskLimits)", limits.Processes)
+		status.Reason += fmt.Sprintf("; the task was at its limit of %d %s (workerkit.taskLimits)", limits.Processes, limitedKind)
 	}
 	return status
 }

@@ -11,7 +11,7 @@ import (
 func TestLimited(t *testing.T) {
 	limits := proc.Limits{Memory: 512 << 20, Processes: 9}
 	ok, bad := engines.Status{Success: true}, engines.Status{ExitCode: 137, Reason: "exit status 137"}
-	const over = "the task used more than its 512 MiB of memory (workerkit.taskLimits) and was killed by the system"
+	const over = "the task used more than its 512 MiB of memory (workerkit.taskLimits) and " + overMemory
 	for name, test := range map[string]struct {
 		status  engines.Status
 		used    proc.Usage
@@ -25,7 +25,7 @@ func TestLimited(t *testing.T) {
 		"a child killed":                 {ok, proc.Usage{LimitReached: true, MemoryKills: 1}, false, over},
 		"killed by the machine":          {bad, proc.Usage{MemoryKills: 1}, false, "exit status 137; there was no memory left on the machine, and the system killed a process of the task"},
 		"a child killed by the machine":  {ok, proc.Usage{MemoryKills: 1}, true, ""},
-		"too many processes":             {bad, proc.Usage{Refused: 3}, false, "exit status 137; the task was at its limit of 9 processes and threads (workerkit.taskLimits)"},
+		"too many processes":             {bad, proc.Usage{Refused: 3}, false, "exit status 137; the task was at its limit of 9 " + limitedKind + " (workerkit.taskLimits)"},
 		"too many processes, and helped": {ok, proc.Usage{Refused: 3}, true, ""},
 	} {
 		got := limited(test.status, limits, test.used)

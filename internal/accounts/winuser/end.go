@@ -43,21 +43,26 @@ func (a *Accounts) Kill(ctx context.Context, account Account) error {
 // for a while after the last process has ended.
 const profileTime = time.Minute
 
-// Delete ends the account's processes and logons, and deletes its profile and the account. It goes on when
-// something fails, but for the processes, so that as little as possible is left. An account that is gone
-// is no error.
+// Delete ends the account's processes and logons, and deletes what is registered to run as it, its profile
+// and the account. It goes on when something fails, but for the processes and the profile, so that as little
+// as possible is left: what is known of those is the account, so it stays for whoever tries again. An
+// account that is gone is no error.
 func (a *Accounts) Delete(ctx context.Context, account Account) error {
 	if err := a.Kill(ctx, account); err != nil {
 		return err
 	}
-	err := a.leave(account)
+	err := a.erase(account)
+	if started := a.Kill(ctx, account); started != nil { // what has been started by those meanwhile
+		return errors.Join(err, started)
+	}
+	err = errors.Join(err, a.leave(account))
 	if account.SID != "" {
 		gone := a.until(ctx, profileTime, "the profile is in use", func() (bool, error) {
 			err := a.system.Profiles.Delete(account.SID)
 			return err == nil, err
 		})
 		if gone != nil {
-			err = errors.Join(err, fmt.Errorf("winuser: delete the profile of %s: %w", account.Name, gone))
+			return errors.Join(err, fmt.Errorf("winuser: delete the profile of %s: %w", account.Name, gone))
 		}
 	}
 	if removed := a.system.Book.Remove(account.Name); removed != nil && !errors.Is(removed, ErrNoAccount) {

@@ -35,9 +35,8 @@ func (logons) Logon(name string, password secret.String, session uint32) (Token,
 		return 0, fmt.Errorf("LogonUser: %w", err)
 	}
 	if session != 0 {
-		err := windows.SetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)))
-		if err != nil {
-			return 0, errors.Join(fmt.Errorf("move a logon to session %d: %w", session, err), token.Close())
+		if err := setSession(token, session); err != nil {
+			return 0, errors.Join(err, token.Close())
 		}
 	}
 	return Token(token), nil

@@ -124,3 +124,51 @@ func TestAccountsOfWine(t *testing.T) {
 		t.Errorf("the kind of a token: %d, %v", kind, err)
 	}
 }
+
+// What runs as somebody can be listed; nothing runs as an account that is not.
+func TestTraces(t *testing.T) {
+	found, err := (traces{}).Of(Account{Name: "task_that_is_not", SID: "S-1-5-21-1-2-3-4"})
+	if err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+	if list, err := services(func(string) bool { return true }); err != nil || len(list) == 0 {
+		t.Errorf("services %v, %v", list, err)
+	}
+	if err := (traces{}).Remove(Trace{Service, "a service that is not"}); err != nil {
+		t.Error(err)
+	}
+	if err := (traces{}).Remove(Trace{ScheduledTask, `\a task that is not`}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A task of the scheduler is found by whom it runs as, and removed.
+func TestScheduledTask(t *testing.T) {
+	if wine() {
+		t.Skip("Wine has no scheduler")
+	}
+	own, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _, _, err := own.User.Sid.LookupAccount("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := Account{Name: name, SID: own.User.Sid.String()}
+	trace := Trace{ScheduledTask, `\workerkit-test-` + strconv.Itoa(os.Getpid())}
+	if out, err := exec.Command("schtasks", "/Create", "/TN", trace.Name, "/TR", "cmd", "/SC", "ONCE", "/ST", "00:00", "/F").CombinedOutput(); err != nil {
+		t.Skipf("this user may make no task: %v: %s", err, out)
+	}
+	if found, err := (traces{}).Of(account); err != nil || !slices.Contains(found, trace) {
+		t.Errorf("%v, %v", found, err)
+	}
+	for range 2 {
+		if err := (traces{}).Remove(trace); err != nil {
+			t.Error(err)
+		}
+	}
+	if found, err := (traces{}).Of(account); err != nil || slices.Contains(found, trace) {
+		t.Errorf("%v, %v", found, err)
+	}
+}

@@ -62,12 +62,12 @@ func (winlogon) Secret(name string, value secret.String) error {
 	var object lsaObject
 	object.length = uint32(unsafe.Sizeof(object))
 	var policy uintptr
-	if code, _, _ := advapi("LsaOpenPolicy").Call(0, uintptr(unsafe.Pointer(&object)), createSecret, uintptr(unsafe.Pointer(&policy))); code != 0 {
-		return fmt.Errorf("LsaOpenPolicy: %w", windows.NTStatus(code))
+	if code, _, _ := advapi("LsaOpenPolicy").Call(0, uintptr(unsafe.Pointer(&object)), createSecret, uintptr(unsafe.Pointer(&policy))); uint32(code) != 0 {
+		return fmt.Errorf("LsaOpenPolicy: %w", windows.NTStatus(uint32(code)))
 	}
 	defer advapi("LsaClose").Call(policy) //nolint:errcheck // nothing to be done
-	if code, _, _ := advapi("LsaStorePrivateData").Call(policy, uintptr(unsafe.Pointer(key)), uintptr(unsafe.Pointer(data))); code != 0 {
-		return fmt.Errorf("LsaStorePrivateData: %w", windows.NTStatus(code))
+	if code, _, _ := advapi("LsaStorePrivateData").Call(policy, uintptr(unsafe.Pointer(key)), uintptr(unsafe.Pointer(data))); uint32(code) != 0 {
+		return fmt.Errorf("LsaStorePrivateData: %w", windows.NTStatus(uint32(code)))
 	}
 	return nil
 }
@@ -156,6 +156,7 @@ func (rights) Kind(t Token) (int, error) {
 	return int(kind), nil
 }
 
+// Full keeps the session: the linked token of a logon that was moved to one is not there itself.
 func (rights) Full(t Token) (Token, error) {
 	linked, err := windows.Token(t).GetLinkedToken()
 	if err != nil {
@@ -164,7 +165,37 @@ func (rights) Full(t Token) (Token, error) {
 	defer linked.Close() //nolint:errcheck // nothing to be done
 	var primary windows.Token
 	err = windows.DuplicateTokenEx(linked, windows.MAXIMUM_ALLOWED, nil, windows.SecurityImpersonation, windows.TokenPrimary, &primary)
-	return Token(primary), err
+	if err != nil {
+		return 0, fmt.Errorf("DuplicateTokenEx: %w", err)
+	}
+	if err := sameSession(primary, windows.Token(t)); err != nil {
+		return 0, errors.Join(err, primary.Close())
+	}
+	return Token(primary), nil
+}
+
+// sameSession moves a token to the session of another one.
+func sameSession(t, other windows.Token) error {
+	var is, wanted uint32
+	for token, session := range map[windows.Token]*uint32{t: &is, other: &wanted} {
+		var size uint32
+		if err := windows.GetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(session)), uint32(unsafe.Sizeof(is)), &size); err != nil {
+			return fmt.Errorf("the session of a token: %w", err)
+		}
+	}
+	if is == wanted {
+		return nil
+	}
+	return setSession(t, wanted)
+}
+
+// setSession moves a token to a session, which only the system may do.
+func setSession(t windows.Token, session uint32) error {
+	err := windows.SetTokenInformation(t, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)))
+	if err != nil {
+		return fmt.Errorf("move a logon to session %d: %w", session, err)
+	}
+	return nil
 }
 
 // Environment is what an account has after a logon, and nothing of this process's.
@@ -203,8 +234,8 @@ func Redirect(t Token, appData string) error {
 		if err != nil {
 			return err
 		}
-		if code, _, _ := set.Call(uintptr(unsafe.Pointer(id)), dontUnexpand, uintptr(t), uintptr(unsafe.Pointer(path))); code != 0 {
-			return fmt.Errorf("winuser: SHSetKnownFolderPath %s: %w", appData+dir, windows.Errno(code))
+		if code, _, _ := set.Call(uintptr(unsafe.Pointer(id)), dontUnexpand, uintptr(t), uintptr(unsafe.Pointer(path))); uint32(code) != 0 {
+			return fmt.Errorf("winuser: SHSetKnownFolderPath %s: %w", appData+dir, windows.Errno(uint32(code)))
 		}
 	}
 	return nil

@@ -77,6 +77,7 @@ type System struct {
 	Logons    Logons
 	Profiles  Profiles
 	Processes Processes
+	Traces    Traces
 	// Grant lets an account show windows on the desktop of a session, which token is of; nil where there
 	// is none.
 	Grant func(ctx context.Context, token Token, sid string) error

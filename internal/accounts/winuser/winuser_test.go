@@ -24,6 +24,7 @@ type machine struct {
 	boot     int      // how often the profiles' service is not ready
 	busy     int      // how often a profile is in use
 	groups   []string // that there are
+	traces   []Trace
 	next     Token
 	open     map[Token]bool
 }
@@ -117,15 +118,26 @@ func (m *machine) Of(string) ([]uint32, error) {
 
 func (m *machine) Kill(pid uint32, _ string) { _ = m.note("kill", pid) }
 
+// kept are a machine's traces.
+type kept struct{ m *machine }
+
+func (k kept) Of(Account) ([]Trace, error) { return k.m.traces, k.m.fail["traces"] }
+
+func (k kept) Remove(t Trace) error {
+	k.m.left = 1 // it was about to start something
+	return k.m.note("remove the", t.Kind, t.Name)
+}
+
 func with(m *machine) *Accounts {
 	grant := func(_ context.Context, token Token, sid string) error { return m.note("grant", token, sid) }
-	return NewWith(System{Book: m, Logons: m, Profiles: m, Processes: m, Grant: grant}, slog.New(slog.DiscardHandler))
+	return NewWith(System{Book: m, Logons: m, Profiles: m, Processes: m, Traces: kept{m}, Grant: grant}, slog.New(slog.DiscardHandler))
 }
 
 func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine()
 		m.boot, m.left, m.busy = 20, 3, 4
+		m.traces = []Trace{{ScheduledTask, `\a`}}
 		a := with(m)
 		account, err := a.Create(t.Context(), "task_1", "ours")
 		if err != nil || account.SID != "S-1-5-21-task_1" || account.Home != `C:\Users\task_1` || account.Token != 1 {
@@ -140,11 +152,12 @@ func TestLife(t *testing.T) {
 		}
 		want := []string{
 			"add task_1", "join " + Users, "logon 0", "load task_1", "join Administrators", "logon 0",
-			"kill 42", "kill 42", "kill 42", "unload 1 7", "close 1", "close 2", "close 77", "delete profile", "remove task_1",
+			"kill 42", "kill 42", "kill 42", `remove the scheduled task \a`, "kill 42", "unload 1 7", "close 1", "close 2", "close 77", "delete profile", "remove task_1",
 		}
 		if !slices.Equal(m.calls, want) {
 			t.Errorf("calls\n%q, want\n%q", m.calls, want)
 		}
+		m.traces = nil
 		if err := a.Delete(t.Context(), account); err != nil {
 			t.Errorf("deleted twice: %v", err)
 		}
@@ -184,7 +197,7 @@ func TestPatienceEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.busy = 1 << 30
-		if err := a.Delete(t.Context(), account); err == nil || time.Since(begin) != profileTime || len(m.accounts) > 0 {
+		if err := a.Delete(t.Context(), account); err == nil || time.Since(begin) != profileTime || len(m.accounts) != 1 {
 			t.Errorf("%v after %s; left %v", err, time.Since(begin), m.accounts)
 		}
 	})

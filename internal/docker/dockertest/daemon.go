@@ -14,8 +14,8 @@ import (
 	"github.com/workerkit/workerkit/internal/docker"
 )
 
-// patience is how long an engine may take to start or to end.
-const patience = 30 * time.Second
+// patience is how long an engine may take to start or to end, on a machine that is busy with other tests too.
+const patience = 2 * time.Minute
 
 // Daemon is the process of an engine. Its methods are called one after another.
 type Daemon struct {

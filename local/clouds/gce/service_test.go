@@ -322,7 +322,7 @@ func TestHangingCallsWakeAtOnce(t *testing.T) {
 			t.Fatal("a call hangs still")
 		}
 	}
-	if worst := slices.Max(all); worst > time.Second {
+	if worst := slices.Max(all); worst > 5*time.Second {
 		t.Errorf("woken after %v", worst)
 	}
 }

@@ -86,7 +86,7 @@ func New(o Options) (*Host, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if err := sweep(o); err != nil {
+	if err := sweep(context.Background(), o); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	return &Host{
@@ -94,14 +94,22 @@ func New(o Options) (*Host, error) {
 	}, nil
 }
 
-// sweep makes the machines' folder and removes what an earlier Host left in it.
-func sweep(o Options) error {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil || o.Keep {
+// sweep makes the machines' folder and removes what an earlier Host left in it, which may have been
+// killed, and its machines with it.
+func sweep(ctx context.Context, o Options) error {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err
 	}
+	env, _ := surroundings(o)
 	left, err := filepath.Glob(filepath.Join(o.Dir, "*", runnerFile))
 	for _, file := range left {
-		err = errors.Join(err, os.RemoveAll(filepath.Dir(file)))
+		dir := filepath.Dir(file)
+		if err := removeContainers(ctx, dir, env); err != nil {
+			o.Log.Warn("a machine of an earlier host has left something", "folder", dir, "err", err)
+		}
+		if !o.Keep {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	return err
 }

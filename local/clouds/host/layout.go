@@ -17,6 +17,7 @@ import (
 // The names in a machine's folder.
 const (
 	runnerFile = "runner.yml"
+	workerFile = "generic-worker.config"
 	stateFile  = "state.json" // what survives a reboot
 	logFile    = "machine.log"
 	holdFile   = "hold"
@@ -83,7 +84,7 @@ func (l *layout) runner(o Options, provider map[string]any) map[string]any {
 		"worker": map[string]any{
 			"implementation": "generic-worker",
 			"path":           o.GenericWorker,
-			"configPath":     l.path("generic-worker.config"),
+			"configPath":     l.path(workerFile),
 			// Whoever runs it, it must not make accounts on the machine that it shares.
 			"workerkit": map[string]any{"engine": "insecure"},
 		},

@@ -114,6 +114,9 @@ func (m *machine) live(ctx context.Context) {
 	m.set(Leaving, 0)
 	_ = server.Close() // closes connections, which is all that can fail
 	wg.Wait()
+	if err := removeContainers(context.WithoutCancel(ctx), m.files.dir, m.environment()); err != nil {
+		log.Warn("a machine that is gone has left something", "err", err)
+	}
 	if err := m.files.remove(m.host.options.Keep); err != nil {
 		log.Warn("the folder of a machine that is gone cannot be removed", "err", err)
 	}

@@ -50,6 +50,21 @@ func TestOtherFileSystem(t *testing.T) {
 	}
 }
 
+// at is a place in a folder.
+func at(t *testing.T, dir, name string) *place {
+	t.Helper()
+	way, err := Reserve(filepath.Join(dir, name), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := hold(way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = held.Close() })
+	return &place{dir: held, name: name}
+}
+
 // What of a cache could not be copied back would be half a cache.
 func TestCopiedBackInPart(t *testing.T) {
 	if !accountstest.Inside(t) {
@@ -61,11 +76,7 @@ func TestCopiedBackInPart(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(other, unix.MNT_DETACH) })
 	s := newSet(t)
-	at, _, err := openDir(s.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, p := filepath.Join(other, "cache"), &place{dir: at, name: "v"}
+	cache, p := filepath.Join(other, "cache"), at(t, s.Dir, "v")
 	write(t, filepath.Join(s.Dir, "v"), "a", "b")
 	if err := os.WriteFile(filepath.Join(s.Dir, "v", "b"), make([]byte, 128<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -88,18 +99,19 @@ func TestCopiedThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(other, unix.MNT_DETACH) })
-	cache, place := write(t, filepath.Join(other, "cache"), "old"), filepath.Join(t.TempDir(), "v")
-	if err := move(t.Context(), cache, place); err != nil {
+	cache, dir := write(t, filepath.Join(other, "cache"), "old"), t.TempDir()
+	p := at(t, dir, "v")
+	if err := move(t.Context(), cache, p); err != nil {
 		t.Fatal(err)
 	}
-	write(t, place, "new")
-	if err := newSet(t).takeBack(t.Context(), cache, place, true); err != nil {
+	write(t, filepath.Join(dir, "v"), "new")
+	if err := newSet(t).takeBack(t.Context(), cache, p, true); err != nil {
 		t.Fatal(err)
 	}
 	if got := below(t, other); got != "cache cache/new cache/old" {
 		t.Errorf("there is %q", got)
 	}
-	if _, err := os.Lstat(place); err == nil {
+	if _, err := os.Lstat(filepath.Join(dir, "v")); err == nil {
 		t.Error("the copy is left")
 	}
 }

@@ -34,8 +34,8 @@ type Set struct {
 	Dir string
 	// User is the task's; nil is this process's own.
 	User *proc.User
-	// As calls fn with the rights that the task has to files, and no more.
-	As     func(fn func() error) error
+	// Hands have the rights that the task has to files.
+	Hands  Hands
 	Logger *slog.Logger
 
 	undo   []func(context.Context) error
@@ -67,12 +67,12 @@ func (s *Set) Mount(ctx context.Context, m engines.Mount) error {
 	if target == s.Dir || strings.HasPrefix(s.Dir, strings.TrimSuffix(target, string(filepath.Separator))+string(filepath.Separator)) {
 		return task.Failure("nothing can be mounted at %s: it is the task directory, or one above it", m.Target)
 	}
-	p, err := s.reserve(target, info.IsDir())
+	p, err := s.reserve(ctx, target, info.IsDir())
 	if err != nil {
 		return refused(m.Target, err)
 	}
 	if err := s.place(ctx, m, p, info); err != nil {
-		return errors.Join(fmt.Errorf("mount %s: %w", m.Target, err), p.free(s))
+		return errors.Join(fmt.Errorf("mount %s: %w", m.Target, err), p.free(ctx, s))
 	}
 	return nil
 }
@@ -83,19 +83,19 @@ func refused(target string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		why = "the task's user may not make it"
-	case errors.Is(err, errTaken), errors.Is(err, fs.ErrExist):
+	case errors.Is(err, ErrTaken), errors.Is(err, fs.ErrExist):
 		why = "something is there already; only an empty directory may be"
 	}
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		err = failed.Err // the path may be by an open directory, which tells the task's author nothing
-	} else if !errors.Is(err, errTaken) {
+	} else if !errors.Is(err, ErrTaken) {
 		return fmt.Errorf("mount %s: %w", target, err)
 	}
 	return task.Failure("nothing can be mounted at %s: %s (%w)", target, why, err)
 }
 
-// errTaken means that something is at the place.
-var errTaken = errors.New("not empty")
+// ErrTaken means that something is at a place.
+var ErrTaken = errors.New("not empty")
 
 // place brings what is to be mounted to a place, which is its own from then on.
 func (s *Set) place(ctx context.Context, m engines.Mount, p *place, info fs.FileInfo) error {
@@ -118,22 +118,22 @@ func (s *Set) give(ctx context.Context, m engines.Mount, p *place) error {
 			return err
 		}
 	}
-	if err := move(ctx, m.Source, p.path()); err != nil {
+	if err := move(ctx, m.Source, p); err != nil {
 		return err
 	}
-	s.then(func(context.Context) error { return p.free(s) })
+	s.then(func(ctx context.Context) error { return p.free(ctx, s) })
 	return nil
 }
 
 // lend moves what comes back.
 func (s *Set) lend(ctx context.Context, m engines.Mount, p *place, info fs.FileInfo) error {
-	err := rename(m.Source, p.path())
+	err := lodge(m.Source, p)
 	if errors.Is(err, errOtherDevice) {
 		s.Logger.Warn("a cache is on another file system than the task's directory", "cache", m.Source)
 		if err = s.mount(ctx, m, p, bind.Options{}, nil); !errors.Is(err, bind.ErrUnsupported) {
 			return err
 		}
-		err = move(ctx, m.Source, p.path()) // copies, which takes its time
+		err = move(ctx, m.Source, p) // copies, which takes its time
 	}
 	if err != nil {
 		return err
@@ -146,12 +146,12 @@ func (s *Set) lend(ctx context.Context, m engines.Mount, p *place, info fs.FileI
 func (s *Set) back(ctx context.Context, source string, p *place, folder bool) error {
 	if p.dir.moved() {
 		s.Logger.Warn("a task has put something else where a cache was mounted: the cache is empty now", "cache", source)
-		return errors.Join(rmtree.Remove(source), keep(source, folder), p.leave(s))
+		return errors.Join(rmtree.Remove(source), keep(source, folder), p.leave(ctx, s))
 	}
-	if err := s.takeBack(ctx, source, p.path(), folder); err != nil {
-		return errors.Join(err, rmtree.Remove(source), p.leave(s)) // a part of it is of no use
+	if err := s.takeBack(ctx, source, p, folder); err != nil {
+		return errors.Join(err, rmtree.Remove(source), p.leave(ctx, s)) // a part of it is of no use
 	}
-	return p.free(s)
+	return p.free(ctx, s)
 }
 
 // mount mounts what stays where it is. after is called when that is over.
@@ -163,7 +163,7 @@ func (s *Set) mount(ctx context.Context, m engines.Mount, p *place, o bind.Optio
 	s.then(func(ctx context.Context) error {
 		busy, err := mounted.Unmount()
 		if err != nil {
-			return errors.Join(err, p.leave(s))
+			return errors.Join(err, p.leave(ctx, s))
 		}
 		switch {
 		case busy && !o.ReadOnly:
@@ -172,7 +172,7 @@ func (s *Set) mount(ctx context.Context, m engines.Mount, p *place, o bind.Optio
 		case after != nil:
 			err = after(ctx)
 		}
-		return errors.Join(err, p.free(s))
+		return errors.Join(err, p.free(ctx, s))
 	})
 	return nil
 }

@@ -111,12 +111,12 @@ func closed(dir string) error {
 }
 
 // ownedLike gives a copy the owner of the original, where this process may.
-func ownedLike(path string, info fs.FileInfo) error {
+func ownedLike(dir *os.Root, name string, info fs.FileInfo) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	o := ownerOf(info)
-	return os.Lchown(path, int(o.uid), int(o.gid))
+	return dir.Lchown(name, int(o.uid), int(o.gid))
 }
 
 func isOtherDevice(err error) bool { return errors.Is(err, unix.EXDEV) }

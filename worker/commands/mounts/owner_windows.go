@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"golang.org/x/sys/windows"
 
@@ -35,6 +36,6 @@ func own(ctx context.Context, path string, u proc.User, _ func(owner) bool) erro
 // closed is nil: the worker's folders have access lists of their own.
 func closed(string) error { return nil }
 
-func ownedLike(string, fs.FileInfo) error { return nil }
+func ownedLike(*os.Root, string, fs.FileInfo) error { return nil }
 
 func isOtherDevice(err error) bool { return errors.Is(err, windows.ERROR_NOT_SAME_DEVICE) }

@@ -1,14 +1,13 @@
 package mounts
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/workerkit/workerkit/internal/rmtree"
 )
 
 // place is where something is mounted: a name in an open directory. Until something is there an empty
@@ -20,72 +19,75 @@ type place struct {
 	made    []string // folders that were made on the way, from the top
 }
 
-// path leads to the place whatever has become of the directories above it.
-func (p *place) path() string { return filepath.Join(p.dir.path(), p.name) }
+func baseOf(path string) string { return filepath.Base(path) }
 
-// reserve makes the way to a path and an empty folder or file there, as the task.
-func (s *Set) reserve(path string, folder bool) (*place, error) {
-	p := &place{name: filepath.Base(path), outside: !strings.HasPrefix(path, s.Dir+string(filepath.Separator))}
-	err := s.As(func() (err error) {
-		if p.dir, p.made, err = openDir(filepath.Dir(path)); err != nil {
-			return err
-		}
-		return p.keep(folder)
-	})
+// reserve makes the way to a path and an empty folder or file there, as the task. What is there from then on
+// is what the task has found: this process opens no other.
+func (s *Set) reserve(ctx context.Context, path string, folder bool) (*place, error) {
+	p := &place{name: baseOf(path), outside: !strings.HasPrefix(path, s.Dir+string(filepath.Separator))}
+	way, err := s.Hands.Reserve(ctx, path, folder)
+	p.made = way.Made
+	if err == nil {
+		p.dir, err = hold(way)
+	}
 	if err != nil {
-		return nil, errors.Join(err, p.leave(s))
+		return nil, errors.Join(err, p.leave(ctx, s))
 	}
 	return p, nil
 }
 
-// keep makes an empty folder or file at the place, where there is nothing but an empty folder.
-func (p *place) keep(folder bool) error {
-	if info, err := os.Lstat(p.path()); err == nil {
-		if !info.IsDir() {
-			return errTaken
-		}
-		if err := os.Remove(p.path()); err != nil { // only an empty one
-			if errors.Is(err, fs.ErrPermission) {
-				return err
-			}
-			return errTaken
-		}
+// put makes an empty folder or file.
+func put(dir *os.Root, name string, folder bool) error {
+	const ownerOnly = 0o700
+	if folder {
+		return dir.Mkdir(name, ownerOnly)
 	}
-	return keep(p.path(), folder)
+	file, err := dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, ownerOnly)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // free ends the place. What is at a place in the task directory is removed with that; elsewhere it is
 // the run's to remove.
-func (p *place) free(s *Set) error {
+func (p *place) free(ctx context.Context, s *Set) error {
 	if p.outside {
-		s.remove(p.path())
+		s.remove(ctx, p)
 	}
-	return p.leave(s)
+	return p.leave(ctx, s)
 }
 
 // remove removes what is at a place, with the rights of the task: it may have moved something there that is
 // not its own, which stays.
-func (s *Set) remove(place string) {
-	if err := s.As(func() error { return rmtree.Remove(place) }); err != nil {
+func (s *Set) remove(ctx context.Context, p *place) {
+	err := p.dir.in(func(dir *os.Root) error { return s.Hands.Remove(ctx, dir, filepath.Join(p.dir.path, p.name)) })
+	if err != nil {
 		s.Logger.Warn("something is left at the place of a task's mount", "error", err)
 	}
 }
 
 // leave lets the directory go, and removes the folders outside the task directory that were made and are empty.
-func (p *place) leave(s *Set) error {
+func (p *place) leave(ctx context.Context, s *Set) error {
 	var err error
 	if p.dir != nil {
 		err = p.dir.Close()
 	}
 	if p.outside {
-		_ = s.As(func() error {
-			for _, dir := range slices.Backward(p.made) {
-				if os.Remove(dir) != nil { // somebody uses it
-					return nil
-				}
+		for _, dir := range slices.Backward(p.made) {
+			if s.Hands.RemoveEmpty(ctx, dir) != nil { // somebody uses it
+				break
 			}
-			return nil
-		})
+		}
 	}
 	return err
+}
+
+// look tells what is at the place.
+func (p *place) look() (info fs.FileInfo, err error) {
+	err = p.dir.in(func(dir *os.Root) error {
+		info, err = dir.Lstat(p.name)
+		return err
+	})
+	return info, err
 }

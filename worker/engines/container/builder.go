@@ -102,13 +102,13 @@ func (b *builder) free(ctx context.Context) (err error) {
 
 // removeContainer removes the container. While it is there nobody else gets its network.
 func (b *builder) removeContainer(ctx context.Context) {
-	err := b.engine.remove(ctx, leftover{b.id, b.engine.removeContainer})
+	err := b.engine.remove(ctx, leftover{b.id, b.engine.config.Docker.RemoveContainer})
 	if err == nil {
 		return
 	}
 	b.run.Logger.Warn("container: the task's container is still there", "error", explain(err))
 	if b.net != nil {
-		b.engine.later(leftover{b.net.id, b.engine.removeNetwork})
+		b.engine.later(leftover{b.net.id, b.engine.config.Docker.RemoveNetwork})
 		b.net = nil
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
 	"github.com/workerkit/workerkit/internal/proc"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -81,7 +82,7 @@ func open(t *testing.T, e dockertest.Engine, strict bool, change func(*Config)) 
 		if held, released := here.held.Load(), here.released.Load(); held != released && strict {
 			t.Errorf("%d images were held and %d released", held, released)
 		}
-		if err := engine.clear(ctx); err != nil {
+		if _, err := e.Sweep(ctx, c.Worker); err != nil {
 			t.Error(err)
 		}
 		if err := e.Close(); err != nil {
@@ -96,7 +97,7 @@ func things(t *testing.T, e dockertest.Engine) string {
 	t.Helper()
 	ctx := context.Background()
 	var all []string
-	filter := make(client.Filters).Add("label", label)
+	filter := make(client.Filters).Add("label", docker.Owner)
 	containers, err := e.API.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
 	if err != nil {
 		t.Fatal(err)

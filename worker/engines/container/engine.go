@@ -40,7 +40,7 @@ const Name = "container"
 type Config struct {
 	Docker *docker.Engine
 	Images images.Images
-	// Worker is this worker's identity: no two workers of one engine of containers have the same.
+	// Worker is this worker's docker.Identity.
 	Worker string
 	Limits proc.Limits // of each task
 	// GPUs are those that tasks have, in the form of docker run --gpus; "" is none.
@@ -78,13 +78,14 @@ func New(c Config) *Engine {
 // Name implements engines.Engine.
 func (*Engine) Name() string { return Name }
 
-// label is the key of the label by which what a worker made is known.
-const label = "workerkit.worker"
-
 // Open implements engines.Keeper: it removes what an earlier worker of the same identity left.
 func (e *Engine) Open(ctx context.Context) error {
-	if err := e.clear(ctx); err != nil {
+	removed, err := e.config.Docker.Sweep(ctx, e.config.Worker)
+	if err != nil {
 		return fmt.Errorf("container: remove what an earlier worker left: %w", explain(err))
+	}
+	if removed > 0 {
+		e.config.Logger.Info("container: removed containers that an earlier worker left", "count", removed)
 	}
 	e.mtu = e.defaultMTU(ctx)
 	if e.config.Metadata != nil {
@@ -97,37 +98,13 @@ func (e *Engine) Open(ctx context.Context) error {
 func (e *Engine) Close(ctx context.Context) error {
 	e.cleaning.Wait() // each has its time
 	for n := e.idleNetwork(); n != nil; n = e.idleNetwork() {
-		e.later(leftover{n.id, e.removeNetwork})
+		e.later(leftover{n.id, e.config.Docker.RemoveNetwork})
 	}
 	e.removeLeft(ctx)
 	if e.config.Metadata == nil {
 		return nil
 	}
 	return e.config.Metadata.Close(ctx) //nolint:wrapcheck // says what is wrong
-}
-
-// clear removes the containers and networks with this worker's label.
-func (e *Engine) clear(ctx context.Context) error {
-	filter := make(client.Filters).Add("label", label+"="+e.config.Worker)
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
-	if err != nil {
-		return err //nolint:wrapcheck // by Open
-	}
-	var failed error
-	for _, c := range containers.Items {
-		failed = errors.Join(failed, e.removeContainer(ctx, c.ID))
-	}
-	networks, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
-	if err != nil {
-		return errors.Join(failed, err)
-	}
-	for _, n := range networks.Items {
-		failed = errors.Join(failed, e.removeNetwork(ctx, n.ID))
-	}
-	if n := len(containers.Items); n > 0 {
-		e.config.Logger.Info("container: removed containers that an earlier worker left", "count", n)
-	}
-	return failed
 }
 
 // leftover is a container or network that could not be removed.

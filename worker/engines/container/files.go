@@ -32,8 +32,7 @@ type files struct {
 	ready   sync.Once // what settle does
 	podman  bool
 
-	mu   sync.Mutex
-	seen map[string]entry // of the container's own file system, by path
+	seen seen // of the container's own file system
 	// written is the folder of this machine with what the container has changed of its image, "" when
 	// there is none or it is not this machine's.
 	written string
@@ -44,7 +43,7 @@ type files struct {
 // written. Where it has them on this machine, files are opened there: Docker sends one file of a
 // container at a time, and answers nothing else about the container meanwhile.
 func newFiles(b *builder, found container.InspectResponse) *files {
-	f := &files{api: b.engine.api, podman: b.engine.config.Docker.Podman, id: b.id, workdir: b.workdir, mounts: slices.Clone(b.mounts), seen: map[string]entry{}}
+	f := &files{api: b.engine.api, podman: b.engine.config.Docker.Podman, id: b.id, workdir: b.workdir, mounts: slices.Clone(b.mounts)}
 	for _, m := range found.Mounts {
 		if info, err := os.Stat(m.Source); m.Type == mount.TypeVolume && err == nil && info.IsDir() {
 			f.mounts = append(f.mounts, mounted{engines.Mount{Source: m.Source, Target: path.Clean(m.Destination)}, true})
@@ -129,26 +128,19 @@ func (f *files) look(ctx context.Context, p string) (entry, error) {
 	if e, ok := f.lookWritten(p); ok {
 		return e, nil
 	}
-	f.mu.Lock()
-	e, known := f.seen[p]
-	f.mu.Unlock()
-	if known {
-		return e, nil
+	if e, known := f.seen.find(p); known {
+		return e.at(p)
 	}
 	found, err := f.api.ContainerStatPath(ctx, f.id, client.ContainerStatPathOptions{Path: p})
 	switch {
 	case ctx.Err() != nil:
 		return entry{}, context.Cause(ctx)
 	case docker.Missing(err):
-		return entry{}, pathError(p, fs.ErrNotExist)
+		return f.seen.note(p, nil).at(p)
 	case err != nil:
 		return entry{}, fmt.Errorf("container: look at %s: %w", p, explain(err))
 	}
-	e = entry{mode: found.Stat.Mode, size: found.Stat.Size, modified: found.Stat.Mtime, link: found.Stat.LinkTarget}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen[p] = e
-	return e, nil
+	return f.seen.note(p, &entry{mode: found.Stat.Mode, size: found.Stat.Size, modified: found.Stat.Mtime, link: found.Stat.LinkTarget}).at(p)
 }
 
 // lookWritten tells what the container has written at a path. What it has removed is not known here.

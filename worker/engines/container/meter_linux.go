@@ -85,13 +85,20 @@ func upTo(path, name string) string {
 	return path
 }
 
-// follow reads for the last time when the first process has exited, or the container is over.
+// follow reads when the system has killed a process or refused one, and for the last time when the
+// first process has exited, or the container is over. By then systemd may have removed the group.
 func (m *meter) follow(over <-chan struct{}) {
 	const look = 50 // milliseconds between looks at over
+	polled := m.events()
+	m.now()
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(m.pidfd), Events: unix.POLLIN}}, look) //nolint:gosec // a descriptor
-		if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+		n, err := unix.Poll(polled, look)
+		if polled[0].Revents != 0 || err != nil && !errors.Is(err, unix.EINTR) {
 			break
+		}
+		if n > 0 {
+			polled = m.events() // without those of a group that is no more
+			m.now()             // after it: what is read there is told no more
 		}
 		select {
 		case <-over:
@@ -102,6 +109,18 @@ func (m *meter) follow(over <-chan struct{}) {
 	}
 	m.now()
 	m.close()
+}
+
+// events are what to wait for: the exit of the first process, and then what changes in the files
+// that tell of it, until their group is removed.
+func (m *meter) events() []unix.PollFd {
+	polled := []unix.PollFd{{Fd: int32(m.pidfd), Events: unix.POLLIN}} //nolint:gosec // a descriptor
+	for _, name := range []string{"memory.events", "pids.events"} {
+		if _, ok := m.text(name); ok && m.unified {
+			polled = append(polled, unix.PollFd{Fd: int32(m.files[name].Fd()), Events: unix.POLLPRI}) //nolint:gosec // a descriptor
+		}
+	}
+	return polled
 }
 
 // kill ends the container, when its engine cannot.

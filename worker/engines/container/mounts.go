@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
@@ -32,7 +34,11 @@ func (b *builder) Mount(_ context.Context, m engines.Mount) error {
 	}
 	to := mounted{m, info.IsDir()}
 	to.Target = b.absolute(m.Target)
-	if why := b.unfit(to); why != "" {
+	why := b.misread(to.Target)
+	if why == "" {
+		why = b.unfit(to)
+	}
+	if why != "" {
 		return task.Failure("nothing can be mounted at %s: %s", m.Target, why)
 	}
 	if to.dir && !m.ReadOnly {
@@ -54,6 +60,21 @@ func absolute(workdir, p string) string {
 		p = path.Join(workdir, p)
 	}
 	return path.Clean(p)
+}
+
+// longestPlace is how many bytes a path may have on Linux.
+const longestPlace = 4095
+
+// misread says why a place would not reach the engine as it is. Podman makes a list with commas of a
+// mount, in which a place could name another source: any folder of this machine.
+func (b *builder) misread(place string) string {
+	switch {
+	case strings.ContainsFunc(place, unicode.IsControl), !utf8.ValidString(place), len(place) > longestPlace:
+		return "it has control characters, or is not UTF-8, or is too long"
+	case b.engine.config.Docker.Podman && strings.ContainsAny(place, `,"`):
+		return "Podman takes none with a comma or a quotation mark"
+	}
+	return ""
 }
 
 // unfit says why there can be no mount at a place; "" that there can.

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
-	"time"
 
 	"github.com/moby/moby/client"
 
@@ -50,7 +48,7 @@ func (e *Engine) takeNetwork(ctx context.Context) (*network, error) {
 			return nil, err
 		}
 		e.config.Logger.Info("container: a network is not used again", "network", n.name, "reason", err)
-		_ = e.remove(ctx, leftover{n.id, e.removeNetwork}) // tried again later
+		_ = e.remove(ctx, leftover{n.id, e.config.Docker.RemoveNetwork}) // tried again later
 	}
 	return e.newNetwork(ctx)
 }
@@ -88,13 +86,13 @@ func (e *Engine) newNetwork(ctx context.Context) (*network, error) {
 	name := "workerkit-" + bridge
 	whole, done := making(ctx)
 	defer done()
-	made, err := e.api.NetworkCreate(whole, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{label: e.config.Worker}})
+	made, err := e.api.NetworkCreate(whole, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{docker.Owner: e.config.Worker}})
 	if err != nil {
 		return nil, fmt.Errorf("container: make the task's network: %w", err)
 	}
 	n := &network{id: made.ID, name: name}
 	if err := e.look(ctx, n); err != nil {
-		return nil, errors.Join(err, e.remove(context.WithoutCancel(ctx), leftover{n.id, e.removeNetwork}))
+		return nil, errors.Join(err, e.remove(context.WithoutCancel(ctx), leftover{n.id, e.config.Docker.RemoveNetwork}))
 	}
 	return n, nil
 }
@@ -123,36 +121,4 @@ func (e *Engine) defaultMTU(ctx context.Context) string {
 		return "" // Podman has none of that name
 	}
 	return found.Network.Options[bridgeMTU]
-}
-
-func (e *Engine) removeNetwork(ctx context.Context, id string) error {
-	_, err := e.api.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
-	if err != nil && !docker.Missing(err) {
-		return fmt.Errorf("remove the network: %w", err)
-	}
-	return nil
-}
-
-// removeContainer removes a container with its own volumes, and ends it if it runs.
-func (e *Engine) removeContainer(ctx context.Context, id string) error {
-	const attempts, pause = 20, 100 * time.Millisecond
-	for i := 0; ; i++ {
-		_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if err == nil || docker.Missing(err) {
-			return nil
-		}
-		if !passing(err) || i == attempts {
-			return fmt.Errorf("remove the container: %w", err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// passing tells whether Podman could not end a container because it had just ended, which it says by
-// text alone.
-func passing(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "container state improper: stopp")
 }

@@ -102,7 +102,7 @@ func networks(t *testing.T, e dockertest.Engine) {
 		t.Error(err)
 	}
 	finish(t, start(t, one))
-	if err := engine.removeNetwork(t.Context(), second); err != nil {
+	if err := engine.config.Docker.RemoveNetwork(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
 	three := hold()

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/worker/task"
 )
 
@@ -48,7 +49,7 @@ func (b *builder) options() (client.ContainerCreateOptions, error) {
 
 // labels are those of whatever is made for a run.
 func (e *Engine) labels(run string) map[string]string {
-	return map[string]string{label: e.config.Worker, "workerkit.run": run}
+	return map[string]string{docker.Owner: e.config.Worker, "workerkit.run": run}
 }
 
 // binds are the mounts as the engine takes them.

@@ -284,7 +284,7 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 func (s *sandbox) signal(ctx context.Context, name string) error {
 	_, err := s.engine.api.ContainerKill(ctx, s.id, client.ContainerKillOptions{Signal: name})
 	switch {
-	case err == nil, errdefs.IsConflict(err), errdefs.IsNotFound(err), passing(err):
+	case err == nil, errdefs.IsConflict(err), errdefs.IsNotFound(err), docker.Passing(err):
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -37,7 +37,9 @@ func notStarted(err error) (code int, ours bool) {
 		return 0, false
 	case has("no space left", "cannot allocate memory", "resource temporarily unavailable", "cgroup", "rlimit", "unable to apply caps"):
 		return 0, false
-	case has("permission denied", "is a directory", "exec format error"):
+	case has("error mounting", "invalid mount", "ptmx"): // a place where nothing can be: /proc, /dev
+		return notExecutable, true
+	case has("permission denied", "is a directory", "exec format error", "argument list too long", "file name too long", "too many levels of symbolic links"):
 		return notExecutable, true
 	case has("executable file not found", "no such file or directory", "not found in $path"):
 		return notFound, true

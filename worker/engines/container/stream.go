@@ -190,6 +190,7 @@ func (f *files) listStream(ctx context.Context, dir string) ([]item, error) {
 		header, err := reader.Next()
 		switch {
 		case errors.Is(err, io.EOF):
+			f.seen.whole(dir)
 			return found, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -197,6 +198,7 @@ func (f *files) listStream(ctx context.Context, dir string) ([]item, error) {
 			return nil, fmt.Errorf("container: list %s: %w", dir, explain(err))
 		}
 		i := item{rel: path.Clean(header.Name), link: header.Typeflag == tar.TypeSymlink}
+		f.seen.list(dir, header)
 		if !i.link && header.Typeflag != tar.TypeReg && header.Typeflag != tar.TypeLink {
 			continue
 		}

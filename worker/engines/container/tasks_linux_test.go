@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
 	"github.com/workerkit/workerkit/worker/engines"
@@ -130,7 +131,7 @@ func TestTasks(t *testing.T) {
 		dockertest.MakeImage(t, e, dockertest.Image, files, "WORKDIR /builds", "VOLUME /volume")
 		for name, test := range map[string]func(*testing.T, dockertest.Engine){
 			"terminal": terminal, "files": filesLeft, "big file": bigFile, "commands that cannot be started": unstartable,
-			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting, "mounts behind links": mountingBehind,
+			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting, "strange places": strangePlaces, "mounts behind links": mountingBehind,
 			"metadata services": metadata, "networks": networks, "shells": defaultShell, "rights": rights,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, e) })
@@ -456,6 +457,41 @@ func mounting(t *testing.T, e dockertest.Engine) {
 	}
 	if got := read(t, r, "/cache/file"); got != "mine\n" {
 		t.Errorf("in the cache is %q", got)
+	}
+}
+
+// strangePlaces are mounts whose places an engine could take for something else.
+func strangePlaces(t *testing.T, e dockertest.Engine) {
+	engine := newEngine(t, e, nil)
+	secret := t.TempDir()
+	if err := os.WriteFile(filepath.Join(secret, "machines-own"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := newRun(t, scripted("find / -name proc -prune -o \\( -name machines-own -o -name left.txt \\) -print | sort", nil))
+	b := build(t, engine, run)
+	var want []string
+	for _, target := range []string{"/a=b", "/a b", "/a:ro", "/a'b", "/ü", `/a\b`, "/a,source=" + secret, `/"a"`, "/a\nb", "/a\x00b", "/\xff", "/" + strings.Repeat("x", 5000)} {
+		source := t.TempDir()
+		if err := os.WriteFile(filepath.Join(source, "left.txt"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := b.Mount(t.Context(), engines.Mount{Source: source, Target: target})
+		never := strings.ContainsAny(target, "\n\x00") || !utf8.ValidString(target) || len(target) > 4096
+		if never || e.Podman && strings.ContainsAny(target, `,"`) {
+			if task.Resolve(err) != task.Failed {
+				t.Errorf("mounted at %q: %v", target, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		want = append(want, target+"/left.txt\r\n")
+	}
+	finish(t, start(t, b))
+	slices.Sort(want)
+	if got := output(t, run); got != strings.Join(want, "") {
+		t.Errorf("printed %q, want %q", got, want)
 	}
 }
 

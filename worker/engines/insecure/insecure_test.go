@@ -33,12 +33,18 @@ func TestEngine(t *testing.T) {
 	if !apart(t) {
 		return
 	}
-	enginetest.Run(t, enginetest.Case{
+	c := enginetest.Case{
 		New:     newEngine,
 		Payload: enginetest.Commands,
 		Loose:   runtime.GOOS != "linux" && runtime.GOOS != "windows",
 		Grouped: runtime.GOOS == "windows",
-	})
+	}
+	if runtime.GOOS == "windows" { // where every tree has a job object
+		c.Limited = func(_ *testing.T, limits proc.Limits) engines.Engine {
+			return New(Config{Trees: proc.New(slog.New(slog.DiscardHandler)), Env: os.Environ(), Limits: limits})
+		}
+	}
+	enginetest.Run(t, c)
 }
 
 // TestEngineInGroups runs it as the worker does where control groups are writable.

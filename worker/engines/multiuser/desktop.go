@@ -40,6 +40,12 @@ type Desktop struct {
 	Patience time.Duration
 	// Poll is how often to look meanwhile.
 	Poll time.Duration
+	// Settle is how long after a login the login manager may still write its own settings over those of AutoLogin, which
+	// therefore is called again before the end; 0 is not at all.
+	Settle time.Duration
+
+	arrival time.Time // of the session of this boot
+	next    accounts.Account
 }
 
 // environment is what programs need to reach the session.
@@ -85,6 +91,7 @@ func (d *Desktop) prepare(ctx context.Context, e *Engine) (current accounts.Acco
 	if err == nil {
 		err = d.AutoLogin(ctx, next)
 	}
+	d.next = next
 	if err == nil && !ready {
 		err = ErrReboot
 	}
@@ -113,6 +120,7 @@ func (d *Desktop) arrived(ctx context.Context, e *Engine) (account accounts.Acco
 		e.config.Logger.Warn("the account has no session; another one is made", slog.String("account", account.Name), slog.Any("error", err))
 		return account, false, nil
 	}
+	d.arrival = time.Now()
 	account.Password = user.Password
 	err = e.accounts.Enter(&account)
 	if err == nil && d.Enter != nil {
@@ -122,6 +130,21 @@ func (d *Desktop) arrived(ctx context.Context, e *Engine) (account accounts.Acco
 		return account, false, err
 	}
 	return account, true, accounts.WriteUser(d.CurrentFile, user)
+}
+
+// settle has the next account logged in once more, when the login of this boot is long enough ago.
+func (d *Desktop) settle(ctx context.Context) error {
+	if d == nil || d.Settle == 0 || d.arrival.IsZero() {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(d.arrival.Add(d.Settle)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return d.AutoLogin(ctx, d.next)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // login waits until the account has the session at the screen.

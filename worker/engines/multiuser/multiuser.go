@@ -137,6 +137,9 @@ func (e *Engine) Close(ctx context.Context) error {
 		return nil
 	}
 	e.stop(ErrClosed)
+	if err := e.config.Desktop.settle(ctx); err != nil {
+		e.config.Logger.Warn("the next boot may not log the next task's account in", "error", err)
+	}
 	done := make(chan struct{})
 	go func() { // which ends with what it waits for
 		defer close(done)

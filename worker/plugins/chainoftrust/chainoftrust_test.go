@@ -36,7 +36,7 @@ func config(store *plugintest.Store) chainoftrust.Config {
 		Key: key(), KeyFile: "/etc/key", WorkerGroup: "group", WorkerID: "worker",
 		Environment: cot.Environment{InstanceID: "i-1", Region: "here"},
 		Uploader: &artifact.Uploader{
-			HTTP: store.Client(), Now: time.Now, Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
+			HTTP: store.Client(), Now: time.Now, Policy: retry.Policy{Initial: time.Millisecond, Attempts: 8},
 		},
 	}
 }

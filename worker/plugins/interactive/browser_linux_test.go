@@ -221,7 +221,8 @@ func (b *browser) until(what, condition string) {
 	b.t.Helper()
 	for end := time.Now().Add(patient); b.eval(condition) != "true"; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.t.Fatalf("waited for %s in vain; the screen is\n%s\ncomplaints %q", what, b.eval(screen), b.complaints)
+			state := b.eval(`document.getElementById('state')?.textContent`)
+			b.t.Fatalf("waited for %s in vain; the state is %q, the screen is\n%s\ncomplaints %q", what, state, b.eval(screen), b.complaints)
 		}
 	}
 }

@@ -70,10 +70,10 @@ func (c *session) run(ctx context.Context) {
 
 // leave says why it is over and ends both sides. What was sent before is waited for, but not for long.
 func (c *session) leave(cause error, left <-chan struct{}) {
-	deadline := time.Now().Add(goodbye)
 	if err := c.shell.Close(); err != nil {
 		c.logger.Warn("interactive: a shell has not ended cleanly", "error", err)
 	}
+	deadline := time.Now().Add(goodbye) // from now: on a busy machine the end of a shell takes its time
 	switch end, own := errors.AsType[ended](cause); {
 	case own:
 		bye(c.conn, websocket.CloseNormalClosure, end.Error(), deadline)

@@ -75,7 +75,7 @@ func begin(t *testing.T, p *livelog.Plugin, run *plugintest.Run) hooks {
 // url waits for the reference and returns where it leads.
 func url(t *testing.T, run *plugintest.Run) string {
 	t.Helper()
-	for range 1000 {
+	for range 20_000 {
 		for _, c := range run.Queue.Calls() {
 			if c.StorageType == "reference" {
 				return c.URL
@@ -351,7 +351,7 @@ func TestViewersAreBounded(t *testing.T) {
 		t.Errorf("one too many: %s", reply.Status)
 	}
 	_ = first.Body.Close()
-	for range 1000 {
+	for range 20_000 {
 		if reply := get(t, address); reply.StatusCode == http.StatusOK {
 			return
 		}

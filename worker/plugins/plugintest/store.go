@@ -61,7 +61,7 @@ func (s *Store) Client() *http.Client { return s.server.Client() }
 func (s *Store) Uploader() *artifact.Uploader {
 	return &artifact.Uploader{
 		HTTP: s.Client(), Now: time.Now,
-		Policy: retry.Policy{Initial: time.Millisecond, Total: 50 * time.Millisecond},
+		Policy: retry.Policy{Initial: time.Millisecond, Attempts: 8}, // not by time: a machine may be busy
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/workerkit/workerkit/internal/fetch"
 	"github.com/workerkit/workerkit/internal/filecache"
 	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/worker/task"
 )
 
@@ -66,8 +67,14 @@ type Config struct {
 	Artifacts Artifacts
 	State     string       // d2g-image-cache.json
 	Pulls     retry.Policy // of pulls that fail when there is no image that would do
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Login is the login to a registry, as the engine takes it; nil or an empty one is none.
+	Login func(ctx context.Context, registry string) (secret.String, error)
+	// Free is how many bytes are free on the engine's disk; nil is not known. A pull or load ends when there
+	// are fewer than Floor.
+	Free   func() (uint64, error)
+	Floor  uint64
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // errClosed ends what goes on when the worker ends.

@@ -27,7 +27,7 @@ func (s *Store) loadFrom(ctx context.Context, file *filecache.File, name string,
 		return download{err}
 	}
 	defer r.Close()
-	return s.loadStream(ctx, r, name, f)
+	return s.guarded(ctx, func(ctx context.Context) error { return s.loadStream(ctx, r, name, f) })
 }
 
 // download is an error of the artifact's download, which counts before what it leads to.

@@ -63,6 +63,8 @@ func (m made) archive(t *testing.T, tag string, both bool) []byte {
 // registry is one of images, by the paths of its protocol.
 type registry struct {
 	*httptest.Server
+	login string // a name and a password that it asks for; "" is everybody
+
 	mu   sync.Mutex
 	data map[string][]byte
 }
@@ -81,7 +83,12 @@ func (r *registry) serve(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	data, known := r.data[req.URL.Path]
 	r.mu.Unlock()
+	name, password, _ := req.BasicAuth()
 	switch {
+	case r.login != "" && name+":"+password != r.login:
+		w.Header().Set("WWW-Authenticate", `Basic realm="private"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`))
 	case req.URL.Path == "/v2/":
 	case !known:
 		w.WriteHeader(http.StatusNotFound)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/retry"
+	"github.com/workerkit/workerkit/internal/secret"
 	"github.com/workerkit/workerkit/worker/task"
 )
 
@@ -93,21 +94,37 @@ func (s *Store) pull(ctx context.Context, name string, f *flight) (found, error)
 
 // pullOnce is one attempt. The error says whether another one makes sense.
 func (s *Store) pullOnce(ctx context.Context, name string, f *flight) error {
-	reply, err := s.API.ImagePull(ctx, name, client.ImagePullOptions{})
-	if err == nil {
-		err = s.follow(ctx, reply, f, "Pulling "+name)
-	}
+	err := s.guarded(ctx, func(ctx context.Context) error {
+		reply, err := s.API.ImagePull(ctx, name, client.ImagePullOptions{RegistryAuth: s.login(ctx, name, f).Reveal()})
+		if err == nil {
+			err = s.follow(ctx, reply, f, "Pulling "+name)
+		}
+		return err
+	})
 	if err != nil && (isAbsent(err) || docker.Gone(err) || docker.Full(err)) {
 		return retry.Permanent(err)
 	}
 	return err
 }
 
+// login is the worker's own to the registry of an image.
+func (s *Store) login(ctx context.Context, name string, f *flight) secret.String {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if s.Login == nil || err != nil {
+		return secret.String{}
+	}
+	login, err := s.Login(ctx, reference.Domain(ref))
+	if err != nil {
+		f.warn("%q is pulled without a login: %v", name, err)
+	}
+	return login
+}
+
 // unpulled says what to do about an image that cannot be had.
 func (s *Store) unpulled(name string, err error) error {
 	switch {
 	case isAbsent(err):
-		return task.Malformed("payload.image: the registry has no image %s that everybody may pull: %w. Check the name, the tag and the digest", name, err)
+		return task.Malformed("payload.image: the registry has no image %s that this worker may pull: %w. Check the name, the tag and the digest; for a private registry the worker's user needs docker login", name, err)
 	case docker.Gone(err) || docker.Full(err):
 		return s.engineTrouble(err)
 	default:
@@ -115,14 +132,14 @@ func (s *Store) unpulled(name string, err error) error {
 	}
 }
 
-// isAbsent tells whether a registry said that it has no such image, or none for everybody. Podman
+// isAbsent tells whether a registry said that it has no such image, or none for this worker. Podman
 // passes on the registry's error only as a text, in which the words are those of the registry protocol.
 func isAbsent(err error) bool {
 	if errdefs.IsNotFound(err) || errdefs.IsUnauthorized(err) || errdefs.IsPermissionDenied(err) || errdefs.IsInvalidArgument(err) {
 		return true
 	}
 	text := strings.ToLower(err.Error())
-	for _, words := range []string{"manifest unknown", "name unknown", "not known to registry", "access to the resource is denied", "unauthorized:", "authentication required", "no matching manifest", "no image found in manifest list"} {
+	for _, words := range []string{"manifest unknown", "name unknown", "not known to registry", "access to the resource is denied", "unauthorized", "no basic auth credentials", ": denied:", "authentication required", "no matching manifest", "no image found in manifest list"} {
 		if strings.Contains(text, words) {
 			return true
 		}

@@ -2,6 +2,7 @@ package images_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/docker/dockertest"
 	"github.com/workerkit/workerkit/worker/engines/container/images"
 	"github.com/workerkit/workerkit/worker/task"
@@ -275,6 +277,48 @@ func TestRealRegistry(t *testing.T) {
 		}
 		if freed, err := s.Collect(t.Context(), 1<<40); freed == 0 || err != nil || len(present(t, e)) > 0 {
 			t.Errorf("freed %d, %v; left %q", freed, err, present(t, e))
+		}
+	})
+}
+
+// TestRealPrivateRegistry has real engines pull with the login of the worker's user.
+func TestRealPrivateRegistry(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	r := newRegistry(t)
+	r.login = "some:bo:dy"
+	conf := filepath.Join(t.TempDir(), "registries.conf") // which Podman reads once
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", conf)
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n", r.host()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		s := newStand(t, e.API)
+		folder := t.TempDir()
+		login := func(text string) {
+			auth := base64.StdEncoding.EncodeToString([]byte(text))
+			if err := os.WriteFile(filepath.Join(folder, "config.json"), fmt.Appendf(nil, `{"auths": {%q: {"auth": %q}}}`, r.host(), auth), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Login = docker.NewLogins(func(string) string { return folder }).For
+		tagged, exact := r.push(makeImage(t, "private"), "some/hello")
+		for _, wrong := range []string{"", "some:body"} {
+			if wrong != "" {
+				login(wrong)
+			}
+			if res, text := s.fails(images.Ref{Name: tagged}); res != task.MalformedPayload || !strings.Contains(text, "docker login") {
+				t.Errorf("with the login %q: %s: %s", wrong, res, text)
+			}
+		}
+		login(r.login)
+		for _, name := range []string{exact, tagged} {
+			image, log := s.ensure(images.Ref{Name: name})
+			if got := says(t, e, image.ID); got != "private" || strings.Contains(log, "bo:dy") {
+				t.Errorf("it says %q; log: %s", got, log)
+			}
+			image.Release()
 		}
 	})
 }

@@ -1,5 +1,3 @@
-//go:build !linux
-
 package mounts
 
 import (
@@ -11,7 +9,11 @@ import (
 // A directory that another one was put in the place of is not taken for it.
 func TestMovedDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "above")
-	dir, _, err := openDir(path)
+	way, err := Reserve(filepath.Join(path, "v"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := hold(way)
 	if err != nil || dir.moved() {
 		t.Fatal(err)
 	}

@@ -1,0 +1,54 @@
+package container
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/workerkit/workerkit/internal/docker/dockertest"
+)
+
+// TestDiskFilled has a task fill the engine's disk: it fails, what it has written is read all the same, and with it
+// the space is there again.
+func TestDiskFilled(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	place, others := t.TempDir(), os.TempDir()
+	if err := syscall.Mount("tmpfs", place, "tmpfs", 0, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(place, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Setenv("TMPDIR", place) // of the engine and all that is its own
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		t.Setenv("TMPDIR", others)
+		dockertest.MakeImage(t, e, dockertest.Image, dockertest.Busybox(t))
+		engine := newEngine(t, e, nil)
+		const fill = "echo before > /small; cat /dev/zero > /large; echo more > /more || exit 7"
+		for range 2 {
+			run, r := do(t, engine, fill, nil)
+			if s := r.Status(); s.ExitCode != 7 {
+				t.Errorf("%+v; log:\n%s", s, logged(t, run))
+			}
+			if got := read(t, r, "/small"); got != "before\n" {
+				t.Errorf("in the file is %q", got)
+			}
+			if err := r.Dispose(t.Context()); err != nil {
+				t.Error(err)
+			}
+			engine.cleaning.Wait()
+			if left := engine.left; len(left) > 0 {
+				t.Errorf("left: %+v: %v", left, left[0].remove(t.Context(), left[0].id))
+			}
+		}
+		run, r := do(t, engine, "head -c 20m /dev/zero > /large && echo room", nil)
+		if got := output(t, run); !r.Status().Success || !strings.Contains(got, "room") {
+			t.Errorf("%+v, printed %q", r.Status(), got)
+		}
+	})
+}
