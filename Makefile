@@ -10,7 +10,7 @@ COVER     := $(CURDIR)/bin/cover
 FUZZTIME  ?= 20s
 LINUX     := linux/amd64,linux/arm64
 
-.PHONY: help build demo test check cross lint unit bench fuzz image-test test-windows platforms package release release-check release-sign release-verify clean setup
+.PHONY: help build demo test check cross lint unit bench fuzz image-test machine-test test-arm64 test-windows platforms package release release-check release-sign release-verify clean setup
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
@@ -54,19 +54,32 @@ bench: build ## the measurements of bench/, one table
 image-test: build ## the proof of the images: builds a disk with packer, boots it in QEMU in every emulated cloud (6 to 8 minutes)
 	go run ./imagetest
 
+machine-test: $(NFPM) ## the proof of a real machine: Debian's kernel, systemd, Docker and our package in QEMU (half an hour where processors are emulated)
+	go run ./machinetest
+
+test-arm64: ## the tests as programs for Linux on arm64, under emulation (qemu-user), and the programs and the .deb themselves there
+	go run ./platformtest/onarm64
+	PLATFORMTEST_ARM64=1 go test -count=1 -timeout 30m ./platformtest/qemu
+
 test-windows: ## the tests as Windows programs in Wine, and the programs themselves there
 	go run ./platformtest/onwine
 	PLATFORMTEST_WINE=$(WINE) go test -count=1 ./platformtest/wine
 
-# Programs that tests start are covered by way of GOCOVERDIR. A failing test does not hide what was run.
-platforms: ## docs/platforms.md, from the tests here and in Wine with coverage (half an hour)
-	rm -rf $(COVER) && mkdir -p $(COVER)/linux $(COVER)/windows && chmod 1777 $(COVER)/linux
-	-GOFLAGS="-cover -coverpkg=github.com/workerkit/workerkit/..." go test -timeout 20m -exec "env GOCOVERDIR=$(COVER)/linux" ./... -args -test.gocoverdir=$(COVER)/linux
+# Programs that tests start are covered by way of GOCOVERDIR. A failing test does not hide what was run; the page names it.
+platforms: ## docs/platforms.md, from the tests here, in Wine, and for arm64 under emulation, with coverage (an hour)
+	rm -rf $(COVER) && mkdir -p $(COVER)/linux $(COVER)/windows $(COVER)/arm64 && chmod 1777 $(COVER)/linux $(COVER)/arm64
+	-GOFLAGS="-cover -coverpkg=github.com/workerkit/workerkit/..." go test -timeout 20m -exec "env GOCOVERDIR=$(COVER)/linux" ./... -args -test.gocoverdir=$(COVER)/linux | tee $(COVER)/linux.log
 	go tool covdata textfmt -i $(COVER)/linux -o $(COVER)/linux.txt
-	-go run ./platformtest/onwine -coverprofile $(COVER)/wine.txt
-	GOCOVERDIR=$(COVER)/windows PLATFORMTEST_WINE=$(WINE) go test -count=1 ./platformtest/wine
-	go tool covdata textfmt -i $(COVER)/windows -o $(COVER)/programs.txt
-	go run ./platformtest/page -linux $(COVER)/linux.txt -wine $(COVER)/wine.txt -wine $(COVER)/programs.txt
+	-go run ./platformtest/onwine -coverprofile $(COVER)/wine.txt | tee $(COVER)/wine.log
+	-GOCOVERDIR=$(COVER)/windows PLATFORMTEST_WINE=$(WINE) go test -v -count=1 -run Worker ./platformtest/wine | tee $(COVER)/windows.log
+	go tool covdata textfmt -i $(COVER)/windows -o $(COVER)/windows.txt
+	-go run ./platformtest/onarm64 -coverprofile $(COVER)/qemu.txt | tee $(COVER)/qemu.log
+	-GOCOVERDIR=$(COVER)/arm64 PLATFORMTEST_ARM64=1 go test -v -count=1 -timeout 30m -run Demo\|Package ./platformtest/qemu | tee $(COVER)/arm64.log
+	-go tool covdata textfmt -i $(COVER)/arm64 -o $(COVER)/arm64.txt
+	go run ./platformtest/page -linux $(COVER)/linux.txt -wine $(COVER)/wine.txt -wine $(COVER)/windows.txt \
+		-arm64 $(COVER)/qemu.txt -arm64 $(COVER)/arm64.txt \
+		-log "Linux, amd64=$(COVER)/linux.log" -log "Linux, arm64, under emulation=$(COVER)/qemu.log" -log "Windows, amd64, under Wine=$(COVER)/wine.log" \
+		-programs "Linux, arm64, under emulation=$(COVER)/arm64.log" -programs "Windows, amd64, under Wine=$(COVER)/windows.log"
 
 $(NFPM): tools/go.mod tools/go.sum
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@ import (
 // buildImage has worker-images build the image from the base, and returns the disk.
 func buildImage(ctx context.Context, o options, out string) (string, error) {
 	err := must(ctx, o, []string{
-		"PKR_VAR_qemu_accelerator=" + o.accelerator, "PKR_VAR_qemu_ssh_private_key_file=" + filepath.Join(o.cache, keyName),
+		"PKR_VAR_qemu_accelerator=" + o.accelerator, "PKR_VAR_qemu_ssh_private_key_file=" + base().Key(o.cache),
 		"PACKER_CACHE_DIR=" + filepath.Join(out, "packer_cache"),
 	}, "build", o.image, "--target", "qemu", "--output", out, "--image-version", "test")
 	if err != nil {
@@ -21,7 +21,7 @@ func buildImage(ctx context.Context, o options, out string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("build: %w", err)
 	}
-	base, err := os.Stat(filepath.Join(o.cache, baseName))
+	base, err := os.Stat(base().Disk(o.cache))
 	if err != nil {
 		return "", fmt.Errorf("build: %w", err)
 	}

@@ -78,7 +78,7 @@ func run(ctx context.Context, o options) error {
 		if err := prerequisites(o); err != nil {
 			return err
 		}
-		if err := makeBase(ctx, o.cache); err != nil { // this alone needs the network
+		if err := base().Make(ctx, o.cache, step); err != nil { // this alone needs the network
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func prove(ctx context.Context, o options, chosen []part, dir string) (err error
 		return err
 	}
 	began := time.Now()
-	if o.accelerator, err = proof.Probe(ctx, filepath.Join(o.cache, baseName), filepath.Join(dir, "probe")); err != nil {
+	if o.accelerator, err = proof.Probe(ctx, base().Disk(o.cache), filepath.Join(dir, "probe")); err != nil {
 		return err
 	}
 	step("processors: "+o.accelerator, began)

@@ -93,7 +93,7 @@ func (s *Server) assemble(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.machines, err = openHost(o); err != nil {
+	if s.machines, err = openHost(ctx, o); err != nil {
 		return err
 	}
 	s.auth, err = auth.New(ctx, auth.Deps{

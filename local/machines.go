@@ -12,7 +12,7 @@ import (
 )
 
 // openHost makes the host of the clouds' machines, nil when there are no clouds.
-func openHost(o Options) (*host.Host, error) {
+func openHost(ctx context.Context, o Options) (*host.Host, error) {
 	if len(o.Clouds) == 0 {
 		return nil, nil //nolint:nilnil // none is what was asked for
 	}
@@ -25,7 +25,7 @@ func openHost(o Options) (*host.Host, error) {
 	if machines.Clock == nil {
 		machines.Clock = o.Clock
 	}
-	return host.New(machines)
+	return host.New(ctx, machines)
 }
 
 // provisioning is what worker-manager needs to make machines.

@@ -27,13 +27,13 @@ func Probe(ctx context.Context, disk, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer g.cut()
+	defer g.Cut()
 	late := time.NewTimer(enough)
 	defer late.Stop()
 	select {
-	case <-g.up:
+	case <-g.Marked("up"):
 		return "kvm", nil
-	case <-g.ended:
+	case <-g.Ended:
 	case <-late.C:
 	case <-ctx.Done():
 		return "", context.Cause(ctx)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/qemu"
 	"github.com/workerkit/workerkit/local/clouds"
 )
 
@@ -76,7 +77,7 @@ type proof struct {
 	Options
 	boot
 	*place
-	guest *guest
+	guest *qemu.Guest
 	key   clouds.Key // of the machine, in a cloud
 	steps []Step
 }
@@ -103,7 +104,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		r.Verdict = NeverClaimed
 	}
 	if p.guest != nil {
-		r.Console = tail(p.guest.console)
+		r.Console = tail(p.guest.Console)
 	}
 	return r, err
 }
@@ -167,7 +168,7 @@ func (p *proof) prove(ctx context.Context, disk string) error {
 	if p.guest, err = switchOn(ctx, machine{accelerator: p.Accelerator, disk: disk, dir: p.Dir, firmware: p.firmware}); err != nil {
 		return err
 	}
-	defer p.guest.cut()
+	defer p.guest.Cut()
 	for _, step := range []func() error{
 		func() error { return p.claims(ctx, first) },
 		func() error { return p.uploads(ctx, first) },
@@ -192,16 +193,16 @@ func (p *proof) done(name string, at time.Duration, format string, args ...any) 
 
 // times adds to the result when what happened.
 func (p *proof) times(r *Result) {
-	network, online := p.guest.after("network")
+	network, online := p.guest.After("network")
 	claim, claimed := p.called("queue.claimWork")
 	if online {
 		r.Network = seconds(network)
 	}
 	if claimed {
-		r.FirstClaim = seconds(claim.Sub(p.guest.began))
+		r.FirstClaim = seconds(claim.Sub(p.guest.Began))
 	}
 	if online && claimed {
-		r.ClaimAfterNetwork = seconds(claim.Sub(p.guest.began) - network)
+		r.ClaimAfterNetwork = seconds(claim.Sub(p.guest.Began) - network)
 	}
 }
 

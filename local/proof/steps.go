@@ -60,28 +60,28 @@ func (p *proof) claims(ctx context.Context, id string) error {
 		return err == nil && status.State != "pending", err
 	})
 	for _, mark := range []string{"kernel", "network"} {
-		if after, ok := p.guest.after(mark); ok {
+		if after, ok := p.guest.After(mark); ok {
 			p.done(mark, after, "")
 		}
 	}
 	for _, call := range [][2]string{{"registered", "worker-manager.registerWorker"}, {"claimed", "queue.claimWork"}} {
 		if at, ok := p.called(call[1]); ok {
-			p.done(call[0], at.Sub(p.guest.began), "")
+			p.done(call[0], at.Sub(p.guest.Began), "")
 		}
 	}
 	if !errors.Is(err, errLate) {
 		return err
 	}
-	if _, booted := p.guest.after("kernel"); !booted {
-		return fmt.Errorf("the disk does not boot: no kernel within %s on the serial console; console: %s", p.Patience, p.guest.console)
+	if _, booted := p.guest.After("kernel"); !booted {
+		return fmt.Errorf("the disk does not boot: no kernel within %s on the serial console; console: %s", p.Patience, p.guest.Console)
 	}
 	return fmt.Errorf("%w within %s: kernel %s, network %s; %s; console: %s", ErrNeverClaimed, p.Patience,
-		p.told("kernel"), p.told("network"), p.lastAsked(p.guest.began), p.guest.console)
+		p.told("kernel"), p.told("network"), p.lastAsked(p.guest.Began), p.guest.Console)
 }
 
 // told is when the console told a mark.
 func (p *proof) told(mark string) string {
-	if after, ok := p.guest.after(mark); ok {
+	if after, ok := p.guest.After(mark); ok {
 		return fmt.Sprintf("%.1f s", after.Seconds())
 	}
 	return "never"
@@ -113,7 +113,7 @@ func (p *proof) uploads(ctx context.Context, id string) error {
 	if !bytes.Contains(log, []byte("Exit Code: 0")) {
 		return errors.New("the uploaded log does not tell of an exit code 0")
 	}
-	p.done("uploaded", time.Since(p.guest.began), "the task completed, artifact and log are there")
+	p.done("uploaded", time.Since(p.guest.Began), "the task completed, artifact and log are there")
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (p *proof) obeys(ctx context.Context) error {
 	}
 	served, what := time.Now(), "the power button"
 	if p.launch == nil {
-		err = p.guest.pressPower(ctx)
+		err = p.guest.PressPower(ctx)
 	} else {
 		what = "the notice " + p.notice.Kind
 		err = p.server.Machines().Notify(p.key, p.notice)
@@ -185,7 +185,7 @@ func (p *proof) obeys(ctx context.Context) error {
 	if err := p.ends(ctx, id, "exception", "worker-shutdown"); err != nil {
 		return fmt.Errorf("after %s: %w", what, err)
 	}
-	p.done("obeyed", time.Since(p.guest.began), "%s ended the second task after %.1f s", what, time.Since(served).Seconds())
+	p.done("obeyed", time.Since(p.guest.Began), "%s ended the second task after %.1f s", what, time.Since(served).Seconds())
 	return nil
 }
 
@@ -194,19 +194,19 @@ func (p *proof) obeys(ctx context.Context) error {
 func (p *proof) goes(ctx context.Context) error {
 	began, pressed := time.Now(), false
 	err := p.await(ctx, "the machine does not switch itself off", func() (bool, error) {
-		if p.launch != nil && !pressed && !p.guest.off() && !p.server.Machines().Exists(p.key) {
+		if p.launch != nil && !pressed && !p.guest.Off() && !p.server.Machines().Exists(p.key) {
 			pressed = true
-			return false, p.guest.pressPower(ctx)
+			return false, p.guest.PressPower(ctx)
 		}
-		return p.guest.off(), nil
+		return p.guest.Off(), nil
 	})
 	if err != nil {
 		return err
 	}
-	if _, ok := p.guest.after("off"); !ok {
-		return fmt.Errorf("the machine is off, but did not shut down in order; console: %s", p.guest.console)
+	if _, ok := p.guest.After("off"); !ok {
+		return fmt.Errorf("the machine is off, but did not shut down in order; console: %s", p.guest.Console)
 	}
-	p.done("off", time.Since(p.guest.began), "%.1f s after the task", time.Since(began).Seconds())
+	p.done("off", time.Since(p.guest.Began), "%.1f s after the task", time.Since(began).Seconds())
 	return nil
 }
 
@@ -220,13 +220,13 @@ func (p *proof) await(ctx context.Context, otherwise string, done func() (bool, 
 	late := time.NewTimer(p.Patience)
 	defer late.Stop()
 	for {
-		off := p.guest != nil && p.guest.off()
+		off := p.guest != nil && p.guest.Off()
 		ok, err := done()
 		if ok || err != nil {
 			return err
 		}
 		if off {
-			return fmt.Errorf("%s: the machine is off after %.1f s: %w", otherwise, time.Since(p.guest.began).Seconds(), errLate)
+			return fmt.Errorf("%s: the machine is off after %.1f s: %w", otherwise, time.Since(p.guest.Began).Seconds(), errLate)
 		}
 		select {
 		case <-ticker.C:

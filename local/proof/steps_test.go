@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/qemu"
 	"github.com/workerkit/workerkit/local/api"
 )
 
@@ -41,7 +42,7 @@ func TestAwait(t *testing.T) {
 	}
 	off := make(chan struct{})
 	close(off)
-	p = &proof{Options: Options{Patience: time.Hour}, guest: &guest{began: time.Now(), ended: off}}
+	p = &proof{Options: Options{Patience: time.Hour}, guest: &qemu.Guest{Began: time.Now(), Ended: off}}
 	if err := p.await(t.Context(), "no claim", never); !errors.Is(err, errLate) || !strings.Contains(err.Error(), "off") {
 		t.Errorf("off: %v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/workerkit/workerkit/internal/qemu"
 )
 
 // programs says which of the programs are missing, and which of Debian's packages have them.
@@ -33,7 +35,7 @@ func tool(ctx context.Context, name string, args ...string) error {
 
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // of this package
-	diesWithUs(cmd)
+	qemu.DiesWithUs(cmd)
 	printed, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)

@@ -103,10 +103,29 @@ func TestLevel(t *testing.T) {
 	}
 }
 
+func TestLevelOnARM64(t *testing.T) {
+	all := map[string]bool{"f": true}
+	for _, c := range []struct {
+		systems []string
+		seen    leaves.Seen
+		want    leaves.Level
+	}{
+		{[]string{"linux", "darwin"}, leaves.Seen{ARM64: all}, leaves.Emulated},
+		{[]string{"linux"}, leaves.Seen{Linux: all}, leaves.Compiled},
+		{[]string{"windows"}, leaves.Seen{Wine: all, ARM64: all}, leaves.Compiled},
+	} {
+		if got := c.seen.LevelOnARM64(leaves.Leaf{Name: "f", Systems: c.systems}); got != c.want {
+			t.Errorf("%v: %q, want %q", c.systems, got, c.want)
+		}
+	}
+}
+
 func TestPageAndBack(t *testing.T) {
 	some := []leaves.Leaf{{"a_linux.go", []string{"linux"}}, {"a_windows.go", []string{"windows"}}, {"b.go", []string{"linux", "darwin"}}}
-	page := leaves.Page(some, leaves.Seen{Linux: map[string]bool{"b.go": true}, Wine: map[string]bool{"a_windows.go": true}})
-	for _, line := range []string{"| linux | 2 | 1 | 0 | 1 |\n", "| windows | 1 | 0 | 1 | 0 |\n", "| darwin | 1 | 1 | 0 | 0 |\n"} {
+	page := leaves.Page(some, leaves.Seen{
+		Linux: map[string]bool{"b.go": true}, Wine: map[string]bool{"a_windows.go": true}, ARM64: map[string]bool{"a_linux.go": true},
+	})
+	for _, line := range []string{"| linux | 2 | 1 | 0 | 1 | 1 |\n", "| windows | 1 | 0 | 1 | 0 | 0 |\n", "| darwin | 1 | 1 | 0 | 0 | 0 |\n"} {
 		if !strings.Contains(page, line) {
 			t.Errorf("no line %q in\n%s", line, page)
 		}
@@ -115,7 +134,11 @@ func TestPageAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]leaves.Level{"a_linux.go": leaves.Compiled, "a_windows.go": leaves.Wine, "b.go": leaves.Run}
+	want := map[string]leaves.Claim{
+		"a_linux.go":   {leaves.Compiled, leaves.Emulated},
+		"a_windows.go": {leaves.Wine, leaves.Compiled},
+		"b.go":         {leaves.Run, leaves.Compiled},
+	}
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Error(diff)
 	}
@@ -143,21 +166,27 @@ func TestThePageIsTrue(t *testing.T) {
 	for _, l := range found {
 		claim, listed := claims[l.Name]
 		delete(claims, l.Name)
-		possible := []leaves.Level{leaves.Compiled}
-		if l.On("linux") {
-			possible = append(possible, leaves.Run)
-		}
-		if l.On("windows") {
-			possible = append(possible, leaves.Wine)
-		}
+		amd64, arm64 := possible(l)
 		switch {
 		case !listed:
 			t.Errorf("docs/platforms.md does not have %s: make platforms", l.Name)
-		case !slices.Contains(possible, claim):
-			t.Errorf("docs/platforms.md says of %s, which is for %v: %q; it can be %q", l.Name, l.Systems, claim, possible)
+		case !slices.Contains(amd64, claim.AMD64) || !slices.Contains(arm64, claim.ARM64):
+			t.Errorf("docs/platforms.md says of %s, which is for %v: %q; it can be %q and %q", l.Name, l.Systems, claim, amd64, arm64)
 		}
 	}
 	for name := range claims {
 		t.Errorf("docs/platforms.md has %s, which is no leaf: make platforms", name)
 	}
+}
+
+// possible is what runs can have shown of a leaf.
+func possible(l leaves.Leaf) (amd64, arm64 []leaves.Level) {
+	amd64, arm64 = []leaves.Level{leaves.Compiled}, []leaves.Level{leaves.Compiled}
+	if l.On("linux") {
+		amd64, arm64 = append(amd64, leaves.Run), append(arm64, leaves.Emulated)
+	}
+	if l.On("windows") {
+		amd64 = append(amd64, leaves.Wine)
+	}
+	return amd64, arm64
 }

@@ -3,56 +3,34 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/workerkit/workerkit/platformtest/suite"
 	"github.com/workerkit/workerkit/platformtest/wine"
 )
 
-// options are the command line.
-type options struct {
-	cache   string
-	profile string
-	run     string
-	verbose bool
-	all     bool
-	limit   time.Duration
-}
+// unsuited says which packages and tests cannot work in Wine, and why.
+//
+//go:embed exceptions.txt
+var unsuited string
 
-// errFailed means that a test failed, which has been said.
-var errFailed = errors.New("failed")
+func main() { suite.Main("onwine", start) }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := start(ctx)
-	stop()
-	if err != nil {
-		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "onwine:", err)
-		}
-		os.Exit(1)
-	}
-}
-
-func start(ctx context.Context) error {
-	var o options
+func start(ctx context.Context) (err error) {
+	var o suite.Options
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	flag.StringVar(&o.cache, "cache", filepath.Join(cache, "workerkit-wine"), "the `folder` where Wine's files are kept")
-	flag.StringVar(&o.profile, "coverprofile", "", "write what was executed into that `file`")
-	flag.StringVar(&o.run, "run", "", "only the tests that match that `pattern`")
-	flag.BoolVar(&o.verbose, "v", false, "show what every test prints")
-	flag.BoolVar(&o.all, "all", false, "run also what is on the list of what cannot work")
-	flag.DurationVar(&o.limit, "timeout", 4*time.Minute, "how `long` the tests of one package may take")
+	flag.StringVar(&cache, "cache", filepath.Join(cache, "workerkit-wine"), "the `folder` where Wine's files are kept")
+	o.Flags(4 * time.Minute)
 	flag.Parse()
 	if missing := wine.Missing(); len(missing) > 0 {
 		return fmt.Errorf("please install (Debian's names): %s", strings.Join(missing, " "))
@@ -61,7 +39,32 @@ func start(ctx context.Context) error {
 	if len(patterns) == 0 {
 		patterns = everything()
 	}
-	return o.test(ctx, patterns)
+	without, err := suite.Parse(unsuited)
+	if err != nil {
+		return fmt.Errorf("exceptions.txt: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "onwine-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := wine.Overlay(ctx, dir)
+	if err != nil {
+		return err
+	}
+	windows, err := wine.New(ctx, cache)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, windows.Close(ctx)) }()
+	return o.Test(ctx, os.Stdout, suite.Platform{
+		Name:    "Wine",
+		Env:     []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"},
+		Build:   []string{"-overlay", overlay},
+		Path:    wine.Path,
+		Command: windows.Command,
+		Without: without,
+	}, patterns)
 }
 
 // everything is what a Windows machine runs.

@@ -3,10 +3,7 @@ package wine_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,14 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/taskcluster/taskcluster/v83/clients/client-go/tcqueue"
-
-	"github.com/workerkit/workerkit/local/localtest"
+	"github.com/workerkit/workerkit/platformtest/tasks"
 	"github.com/workerkit/workerkit/platformtest/wine"
 )
 
 const (
-	pool     = "tests/pool"
 	patience = 90 * time.Second
 	// cacheVariable names the folder for Wine's files, and asks for these tests.
 	cacheVariable = "PLATFORMTEST_WINE"
@@ -29,7 +23,7 @@ const (
 
 // machine is a Windows with the programs in C:\worker, and a Taskcluster that it can reach.
 type machine struct {
-	*localtest.Instance
+	tasks.Service
 	t       *testing.T
 	windows *wine.Wine
 	dir     string
@@ -50,7 +44,7 @@ func newMachine(t *testing.T, programs ...string) *machine {
 			t.Error(err)
 		}
 	})
-	m := &machine{localtest.Start(t, localtest.LongPoll(200*time.Millisecond)), t, windows, filepath.Join(windows.Drive(), "worker")}
+	m := &machine{tasks.Start(t), t, windows, filepath.Join(windows.Drive(), "worker")}
 	if err := os.Mkdir(m.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -97,52 +91,6 @@ func (m *machine) run(program string, args ...string) {
 	}
 }
 
-// task makes a task of Windows commands.
-func (m *machine) task(commands ...string) string {
-	m.t.Helper()
-	payload, err := json.Marshal(map[string]any{
-		"command": commands, "maxRunTime": 60,
-		"artifacts": []map[string]any{{"type": "file", "path": "out.txt", "name": "public/out.txt"}},
-	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return m.CreateTask(m.t, pool, payload)
-}
-
-// resolved compares how the task ended, and returns its log and the file that it made.
-func (m *machine) resolved(taskID, want string) (log, out string) {
-	m.t.Helper()
-	status, err := tcqueue.New(m.Credentials(), m.RootURL).Status(taskID)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	run := status.Status.Runs[0]
-	log = m.artifact(taskID, "public/logs/live_backing.log")
-	if got := run.State + " " + run.ReasonResolved; got != want {
-		m.t.Errorf("%s, want %s; its log:\n%s", got, want, log)
-	}
-	return log, m.artifact(taskID, "public/out.txt")
-}
-
-func (m *machine) artifact(taskID, name string) string {
-	m.t.Helper()
-	url, err := tcqueue.New(m.Credentials(), m.RootURL).GetArtifact_SignedURL(taskID, "0", name, time.Hour)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	reply, err := http.Get(url.String())
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer reply.Body.Close()
-	data, err := io.ReadAll(reply.Body)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return string(data)
-}
-
 // TestGenericWorker: claims three tasks of batch commands, one after the other, and ends.
 func TestGenericWorker(t *testing.T) {
 	m := newMachine(t, "generic-worker")
@@ -151,19 +99,19 @@ func TestGenericWorker(t *testing.T) {
 		"workerType": "pool", "workerGroup": "local", "workerId": "worker-1", "ed25519SigningKeyLocation": "C:\\worker\\key",
 		"tasksDir": "C:\\worker\\tasks", "requiredDiskSpaceMegabytes": 1, "numberOfTasksToRun": 3, "workerkit": {"engine": "insecure"}}`,
 		m.RootURL, m.ClientID, m.AccessToken))
-	good := m.task(`set WORD=word`, `echo grüße, %WORD% from %TASK_ID%`, `echo grüße> out.txt`)
-	bad := m.task(`echo x> out.txt`, `cmd /c exit 3`, `echo never`)
-	deep := m.task(`mkdir `+strings.Repeat(`folder-of-thirty-letters-long\`, 3)+`end`, `echo deep> out.txt`)
+	good := m.Create([]string{`set WORD=word`, `echo grüße, %WORD% from %TASK_ID%`, `echo grüße> out.txt`})
+	bad := m.Create([]string{`echo x> out.txt`, `cmd /c exit 3`, `echo never`})
+	deep := m.Create([]string{`mkdir ` + strings.Repeat(`folder-of-thirty-letters-long\`, 3) + `end`, `echo deep> out.txt`})
 	m.run("generic-worker.exe", "run", "--config", `C:\worker\worker.config`)
 
-	log, out := m.resolved(good, "completed completed")
+	log, out := m.Resolved(good, "completed completed")
 	if !strings.Contains(log, "grüße, word from "+good) || strings.TrimSpace(out) != "grüße" {
 		t.Errorf("made %q; its log:\n%s", out, log)
 	}
-	if log, _ := m.resolved(bad, "failed failed"); strings.Contains(log, "never\r\n") {
+	if log, _ := m.Resolved(bad, "failed failed"); strings.Contains(log, "never\r\n") {
 		t.Errorf("commands go on after one that failed:\n%s", log)
 	}
-	m.resolved(deep, "completed completed")
+	m.Resolved(deep, "completed completed")
 	if left, err := os.ReadDir(filepath.Join(m.dir, "tasks")); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
@@ -172,7 +120,7 @@ func TestGenericWorker(t *testing.T) {
 // TestStartWorker: registers the static machine, starts the worker, and both end after a task.
 func TestStartWorker(t *testing.T) {
 	m := newMachine(t, "start-worker", "generic-worker")
-	worker := m.Pool(t, pool)
+	worker := m.Pool(t, tasks.Pool)
 	m.run("generic-worker.exe", "new-ed25519-keypair", "--file", `C:\worker\key`)
 	m.file("secret", worker.Secret)
 	m.file("runner.yml", fmt.Sprintf(`
@@ -194,10 +142,10 @@ workerConfig:
   requiredDiskSpaceMegabytes: 1
   numberOfTasksToRun: 1
   workerkit: {engine: insecure}
-`, m.RootURL, pool, worker.Group, worker.ID, worker.Secret))
-	task := m.task(`echo started by start-worker`, `echo x> out.txt`)
+`, m.RootURL, tasks.Pool, worker.Group, worker.ID, worker.Secret))
+	task := m.Create([]string{`echo started by start-worker`, `echo x> out.txt`})
 	m.run("start-worker.exe", `C:\worker\runner.yml`)
-	if log, _ := m.resolved(task, "completed completed"); !strings.Contains(log, "started by start-worker") {
+	if log, _ := m.Resolved(task, "completed completed"); !strings.Contains(log, "started by start-worker") {
 		t.Errorf("its log:\n%s", log)
 	}
 }

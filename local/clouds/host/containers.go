@@ -25,9 +25,18 @@ type workerConfig struct {
 	WorkerType    string `json:"workerType"`
 	WorkerGroup   string `json:"workerGroup"`
 	WorkerID      string `json:"workerId"`
+	EnableD2G     bool   `json:"enableD2G"` // of former releases
 	D2GConfig     struct {
 		EnableD2G bool `json:"enableD2G"`
 	} `json:"d2gConfig"`
+	Workerkit struct {
+		Engine string `json:"engine"`
+	} `json:"workerkit"`
+}
+
+// containers tells whether the worker runs tasks in them.
+func (c workerConfig) containers() bool {
+	return c.EnableD2G || c.D2GConfig.EnableD2G || c.Workerkit.Engine == "container"
 }
 
 // removeContainers removes what the worker of a machine that is gone has in the engine of containers,
@@ -41,7 +50,7 @@ func removeContainers(ctx context.Context, dir string, env []string) error {
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
-	if err == nil && c.D2GConfig.EnableD2G {
+	if err == nil && c.containers() {
 		err = c.sweep(ctx, env)
 	}
 	if err != nil {

@@ -17,11 +17,19 @@ import (
 	"github.com/workerkit/workerkit/local/clouds/host"
 )
 
+// The ways in which the config of a worker says that it has containers, and one in which it does not.
+const (
+	policy = `"d2gConfig": {"enableD2G": true}`
+	former = `"enableD2G": true`
+	engine = `"workerkit": {"engine": "container"}`
+	native = `"d2gConfig": {"enableD2G": false}`
+)
+
 // withWorker writes the config of a machine's worker.
-func withWorker(t *testing.T, dir, id string, containers bool) {
+func withWorker(t *testing.T, dir, id, containers string) {
 	t.Helper()
 	text := fmt.Sprintf(`{"rootURL": "https://tc.example.com", "provisionerId": "demo", "workerType": "pool", "workerGroup": "us-east-1",
-		"workerId": %q, "accessToken": "x", "d2gConfig": {"enableD2G": %t}}`, id, containers)
+		"workerId": %q, "accessToken": "x", %s}`, id, containers)
 	if err := os.WriteFile(filepath.Join(dir, "generic-worker.config"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +86,7 @@ func TestContainersGoWithTheirMachine(t *testing.T) {
 		image := dockertest.BusyboxImage(t, e)
 		dir := filepath.Join(t.TempDir(), "machines")
 		h := newHost(t, "waits", func(o *host.Options) { o.Dir, o.Env = dir, append(o.Env, "DOCKER_HOST="+e.Host) })
-		for id, containers := range map[string]bool{"one": true, "two": true, "none": false} {
+		for id, containers := range map[string]string{"one": policy, "two": engine, "none": native} {
 			withWorker(t, boot(t, h, id).Folder, id, containers)
 			owned(t, e, image, id)
 		}
@@ -99,7 +107,7 @@ func TestContainersGoWithTheirMachine(t *testing.T) {
 		if err := os.MkdirAll(killed, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		withWorker(t, killed, "none", true)
+		withWorker(t, killed, "none", former)
 		if err := os.WriteFile(filepath.Join(killed, "runner.yml"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +126,7 @@ func TestMachinesEndWithoutTheirEngine(t *testing.T) {
 		o.Env, o.Log = append(o.Env, "DOCKER_HOST=unix://"+socket), slog.New(slog.NewTextHandler(&log, nil))
 	})
 	m := boot(t, h, "one")
-	withWorker(t, m.Folder, "one", true)
+	withWorker(t, m.Folder, "one", policy)
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}

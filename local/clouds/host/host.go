@@ -63,8 +63,9 @@ type Host struct {
 	machines map[clouds.Key]*machine
 }
 
-// New makes a host without machines. Close it in any case.
-func New(o Options) (*Host, error) {
+// New makes a host without machines, and removes what one that was killed left in its folder, as far as ctx lets it.
+// Close it in any case.
+func New(ctx context.Context, o Options) (*Host, error) {
 	if err := supported(); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
@@ -86,7 +87,7 @@ func New(o Options) (*Host, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if err := sweep(context.Background(), o); err != nil {
+	if err := sweep(ctx, o); err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	return &Host{

@@ -85,7 +85,7 @@ func newHost(t *testing.T, mode string, change ...func(*host.Options)) *host.Hos
 	for _, c := range change {
 		c(&o)
 	}
-	h, err := host.New(o)
+	h, err := host.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func TestBadBoots(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := host.New(host.Options{StartWorker: filepath.Join(dir, "none"), GenericWorker: "sh", Dir: dir}); err == nil {
+	if _, err := host.New(t.Context(), host.Options{StartWorker: filepath.Join(dir, "none"), GenericWorker: "sh", Dir: dir}); err == nil {
 		t.Error("a program that does not exist is taken")
 	}
 	for path, content := range map[string]string{"old/runner.yml": "{}", "mine/notes": "x"} {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // hosts boots a machine and waits.
 func hosts(dir string) int {
-	h, err := host.New(host.Options{StartWorker: os.Args[0], GenericWorker: os.Args[0], Dir: dir, Env: []string{modeVariable + "=waits"}})
+	h, err := host.New(context.Background(), host.Options{StartWorker: os.Args[0], GenericWorker: os.Args[0], Dir: dir, Env: []string{modeVariable + "=waits"}})
 	if err != nil {
 		return 1
 	}

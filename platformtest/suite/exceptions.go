@@ -1,19 +1,15 @@
-package main
+package suite
 
 import (
-	_ "embed"
 	"fmt"
 	"regexp"
 	"strings"
 )
 
-// unsuited says which packages and tests cannot work in Wine, and why. A line is a package, a test
-// of it (Test/part for one part of it) unless it is about all of them, a colon and the reason.
-//
-//go:embed exceptions.txt
-var unsuited string
+// Exceptions are what cannot work on a platform, by the package's folder.
+type Exceptions map[string]exception
 
-// exception is what of one package does not work in Wine.
+// exception is what of one package does not work.
 type exception struct {
 	whole string            // why nothing does
 	tests map[string]string // why one does not
@@ -29,10 +25,10 @@ func (e exception) pattern() string {
 	return strings.Join(names, "|")
 }
 
-func exceptions() (map[string]exception, error) { return parse(unsuited) }
-
-func parse(text string) (map[string]exception, error) {
-	all := map[string]exception{}
+// Parse reads a list of exceptions. A line is a package, a test of it (Test/part for one part of it)
+// unless it is about all of them, a colon and the reason.
+func Parse(text string) (Exceptions, error) {
+	all := Exceptions{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -40,12 +36,12 @@ func parse(text string) (map[string]exception, error) {
 		}
 		what, why, ok := strings.Cut(line, ": ")
 		if !ok || !strings.HasSuffix(why, ".") {
-			return nil, fmt.Errorf("exceptions.txt: %q is not a package, a test, a colon and a sentence", line)
+			return nil, fmt.Errorf("exceptions: %q is not a package, a test, a colon and a sentence", line)
 		}
 		name, test, one := strings.Cut(what, " ")
 		e := all[name]
 		if _, twice := e.tests[test]; twice || e.whole != "" {
-			return nil, fmt.Errorf("exceptions.txt: %s is there twice", what)
+			return nil, fmt.Errorf("exceptions: %s is there twice", what)
 		}
 		if e.tests == nil {
 			e.tests = map[string]string{}
