@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/workerkit/workerkit/platformtest/qemu"
@@ -48,13 +49,13 @@ func start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	build := append(qemu.Go(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also of what tests build
 	return o.Test(ctx, os.Stdout, suite.Platform{
-		Name:  "qemu-user",
-		Env:   qemu.Go(),
-		Build: []string{"-overlay", overlay},
-		Path:  func(path string) string { return path },
+		Name: "qemu-user",
+		Env:  build,
+		Path: func(path string) string { return path },
 		Command: func(ctx context.Context, extra []string, program string, args ...string) *exec.Cmd {
-			return qemu.Command(ctx, append(qemu.Go(), extra...), program, args...)
+			return qemu.Command(ctx, append(slices.Clip(build), extra...), program, args...)
 		},
 		Without:  without,
 		Parallel: min(2, runtime.NumCPU()),

@@ -21,28 +21,36 @@ type Change struct {
 }
 
 // Write writes, into dir, what `go build -overlay` needs, and returns the path of the list.
-func Write(ctx context.Context, dir string, c Change) (string, error) {
+func Write(ctx context.Context, dir string, changes ...Change) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOROOT: %w", err)
 	}
-	original := filepath.Join(strings.TrimSpace(string(root)), "src", filepath.FromSlash(c.File))
-	source, err := os.ReadFile(original)
-	if err != nil {
-		return "", fmt.Errorf("make an overlay of Go: %w", err)
+	source := filepath.Join(strings.TrimSpace(string(root)), "src")
+	replace := map[string]string{}
+	write := func(original, text string) error {
+		changed := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		replace[original] = changed
+		return os.WriteFile(changed, []byte(text), 0o600)
 	}
-	if strings.Count(string(source), c.Was) != 1 {
-		return "", fmt.Errorf("make an overlay of Go: %s is not as it was: there is not one %q", original, c.Was)
+	for _, c := range changes {
+		original := filepath.Join(source, filepath.FromSlash(c.File))
+		text, err := os.ReadFile(original)
+		if err != nil {
+			return "", fmt.Errorf("make an overlay of Go: %w", err)
+		}
+		if strings.Count(string(text), c.Was) != 1 {
+			return "", fmt.Errorf("make an overlay of Go: %s is not as it was: there is not one %q", original, c.Was)
+		}
+		err = write(original, strings.Replace(string(text), c.Was, c.Is, 1))
+		if err == nil && c.Beside != "" {
+			err = write(filepath.Join(filepath.Dir(original), "overlay_beside.go"), c.Beside)
+		}
+		if err != nil {
+			return "", fmt.Errorf("make an overlay of Go: %w", err)
+		}
 	}
-	changed := filepath.Join(dir, filepath.Base(original))
-	replace := map[string]string{original: changed}
-	err = os.WriteFile(changed, []byte(strings.Replace(string(source), c.Was, c.Is, 1)), 0o600)
-	if c.Beside != "" {
-		beside := filepath.Join(dir, "beside.go")
-		replace[filepath.Join(filepath.Dir(original), "overlay_beside.go")] = beside
-		err = errors.Join(err, os.WriteFile(beside, []byte(c.Beside), 0o600))
-	}
-	text, jsonErr := json.Marshal(map[string]map[string]string{"Replace": replace})
+	text, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	list := filepath.Join(dir, "overlay.json")
-	return list, errors.Join(err, jsonErr, os.WriteFile(list, text, 0o600))
+	return list, errors.Join(err, os.WriteFile(list, text, 0o600))
 }

@@ -99,13 +99,14 @@ func TestGenericWorker(t *testing.T) {
 		"workerType": "pool", "workerGroup": "local", "workerId": "worker-1", "ed25519SigningKeyLocation": "C:\\worker\\key",
 		"tasksDir": "C:\\worker\\tasks", "requiredDiskSpaceMegabytes": 1, "numberOfTasksToRun": 3, "workerkit": {"engine": "insecure"}}`,
 		m.RootURL, m.ClientID, m.AccessToken))
-	good := m.Create([]string{`set WORD=word`, `echo grüße, %WORD% from %TASK_ID%`, `echo grüße> out.txt`})
+	// In plain ASCII: Wine's shell reads batch files in one code page, whatever chcp says.
+	good := m.Create([]string{`set WORD=word`, `echo greetings, %WORD% from %TASK_ID%`, `echo greetings> out.txt`})
 	bad := m.Create([]string{`echo x> out.txt`, `cmd /c exit 3`, `echo never`})
 	deep := m.Create([]string{`mkdir ` + strings.Repeat(`folder-of-thirty-letters-long\`, 3) + `end`, `echo deep> out.txt`})
 	m.run("generic-worker.exe", "run", "--config", `C:\worker\worker.config`)
 
 	log, out := m.Resolved(good, "completed completed")
-	if !strings.Contains(log, "grüße, word from "+good) || strings.TrimSpace(out) != "grüße" {
+	if !strings.Contains(log, "greetings, word from "+good) || strings.TrimSpace(out) != "greetings" {
 		t.Errorf("made %q; its log:\n%s", out, log)
 	}
 	if log, _ := m.Resolved(bad, "failed failed"); strings.Contains(log, "never\r\n") {

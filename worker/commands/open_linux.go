@@ -61,12 +61,22 @@ func openOld(path string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the file
 	}
-	file, err := os.OpenFile(target, flags|unix.O_NOFOLLOW, 0)
-	if err == nil && ofProcess(int(file.Fd())) {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.Join(fs.ErrPermission, file.Close())}
+	if target, err = filepath.Abs(target); err != nil {
+		return nil, err //nolint:wrapcheck // says what failed
 	}
+	return openThere(target, flags)
+}
+
+// openThere opens a file whose path has no links. Somebody may have put one there meanwhile: what is not
+// opened at that path is not what was asked for.
+func openThere(path string, flags int) (*os.File, error) {
+	file, err := os.OpenFile(path, flags|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the file
+	}
+	at, err := os.Readlink("/proc/thread-self/fd/" + strconv.Itoa(int(file.Fd())))
+	if err != nil || at != path || ofProcess(int(file.Fd())) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.Join(fs.ErrPermission, file.Close())}
 	}
 	return file, nil
 }

@@ -77,6 +77,32 @@ func TestOldOpenEntersDirectories(t *testing.T) {
 	}
 }
 
+// A directory that has become a link since the path was looked at leads nowhere.
+func TestOldOpenStays(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ours", "others"} {
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, name), 0o700), os.WriteFile(filepath.Join(dir, name, "file"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "ours", "file")
+	file, err := openThere(path, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	if err := errors.Join(os.Rename(filepath.Join(dir, "ours"), filepath.Join(dir, "aside")), os.Symlink("others", filepath.Join(dir, "ours"))); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := openThere(path, unix.O_RDONLY|unix.O_CLOEXEC); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("opened: %v", err)
+		_ = file.Close()
+	}
+}
+
 // What /proc says of a process is not the task's; what it says of the machine everybody may read.
 func TestProcesses(t *testing.T) {
 	old := func(path string) (*os.File, error) { return openOld(path, unix.O_RDONLY|unix.O_CLOEXEC) }
