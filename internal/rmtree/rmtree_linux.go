@@ -145,7 +145,7 @@ func openDir(at int, name string) (int, error) {
 	switch {
 	case errors.Is(err, unix.EXDEV):
 		return 0, ErrMount
-	case errors.Is(err, unix.ENOSYS): // Linux before 5.6
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // Linux before 5.6, or a container whose filter does not know the call
 		return openOld(at, name)
 	case errors.Is(err, unix.EACCES): // its owner, who we are, has taken the right away
 		if giveBack(at, name) == nil {

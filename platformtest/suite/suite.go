@@ -77,6 +77,9 @@ func (o Options) Test(ctx context.Context, out io.Writer, where Platform, patter
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // tests run their program as other users
+		return err
+	}
 	b := bench{Options: o, Platform: where, dir: dir}
 	if o.profile != "" {
 		if err := b.makeCounters(); err != nil {

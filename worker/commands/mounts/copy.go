@@ -8,6 +8,7 @@ import (
 	"path"
 
 	"github.com/workerkit/workerkit/internal/clone"
+	"github.com/workerkit/workerkit/internal/rootfs"
 )
 
 // copying copies what is in one folder to another one.
@@ -21,7 +22,7 @@ func copyTree(ctx context.Context, from *os.Root, name string, to *os.Root, as s
 	}
 	c := copying{from, to}
 	var folders []folder // which get their permissions when they are full
-	err := fs.WalkDir(from.FS(), name, func(src string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(rootfs.FS(from), name, func(src string, d fs.DirEntry, err error) error {
 		if err == nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}

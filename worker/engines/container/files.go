@@ -131,6 +131,7 @@ func (f *files) look(ctx context.Context, p string) (entry, error) {
 	if e, known := f.seen.find(p); known {
 		return e.at(p)
 	}
+	f.settle(ctx) // what Podman says is not there before that may be there
 	found, err := f.api.ContainerStatPath(ctx, f.id, client.ContainerStatPathOptions{Path: p})
 	switch {
 	case ctx.Err() != nil:

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/workerkit/workerkit/internal/rootfs"
 	"github.com/workerkit/workerkit/worker/engines"
 	"github.com/workerkit/workerkit/worker/task"
 )
@@ -203,7 +204,7 @@ func listHere(ctx context.Context, m mounted, rel string) ([]item, error) {
 	}
 	defer top.Close()
 	var found []item
-	err = fs.WalkDir(top.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(rootfs.FS(top), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,8 @@ func (m made) archive(t *testing.T, tag string, both bool) []byte {
 type registry struct {
 	*httptest.Server
 	login string // a name and a password that it asks for; "" is everybody
+	// tokens has it give everybody a token who does not say who they are, as the large registries do. It knows nobody.
+	tokens bool
 
 	mu   sync.Mutex
 	data map[string][]byte
@@ -84,7 +86,17 @@ func (r *registry) serve(w http.ResponseWriter, req *http.Request) {
 	data, known := r.data[req.URL.Path]
 	r.mu.Unlock()
 	name, password, _ := req.BasicAuth()
+	const token = "everybody"
 	switch {
+	case req.URL.Path == "/token" && name != "":
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"details":"incorrect username or password"}`))
+	case req.URL.Path == "/token":
+		_, _ = w.Write([]byte(`{"token":"` + token + `"}`))
+	case r.tokens && req.Header.Get("Authorization") != "Bearer "+token:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="`+r.URL+`/token",service="test"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`))
 	case r.login != "" && name+":"+password != r.login:
 		w.Header().Set("WWW-Authenticate", `Basic realm="private"`)
 		w.WriteHeader(http.StatusUnauthorized)

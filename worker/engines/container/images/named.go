@@ -95,9 +95,11 @@ func (s *Store) pull(ctx context.Context, name string, f *flight) (found, error)
 // pullOnce is one attempt. The error says whether another one makes sense.
 func (s *Store) pullOnce(ctx context.Context, name string, f *flight) error {
 	err := s.guarded(ctx, func(ctx context.Context) error {
-		reply, err := s.API.ImagePull(ctx, name, client.ImagePullOptions{RegistryAuth: s.login(ctx, name, f).Reveal()})
-		if err == nil {
-			err = s.follow(ctx, reply, f, "Pulling "+name)
+		login := s.login(ctx, name, f)
+		err := s.pullAs(ctx, name, login, f)
+		if err != nil && login.Reveal() != "" && isAbsent(err) && s.pullAs(ctx, name, secret.String{}, f) == nil { // it has expired
+			f.warn("%q was pulled without the worker's login, with which the registry had refused it: %v", name, err)
+			return nil
 		}
 		return err
 	})
@@ -105,6 +107,15 @@ func (s *Store) pullOnce(ctx context.Context, name string, f *flight) error {
 		return retry.Permanent(err)
 	}
 	return err
+}
+
+// pullAs asks the registry with a login, or without an empty one.
+func (s *Store) pullAs(ctx context.Context, name string, login secret.String, f *flight) error {
+	reply, err := s.API.ImagePull(ctx, name, client.ImagePullOptions{RegistryAuth: login.Reveal()})
+	if err != nil {
+		return err //nolint:wrapcheck // by the caller
+	}
+	return s.follow(ctx, reply, f, "Pulling "+name)
 }
 
 // login is the worker's own to the registry of an image.

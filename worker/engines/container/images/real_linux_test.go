@@ -323,4 +323,32 @@ func TestRealPrivateRegistry(t *testing.T) {
 	})
 }
 
+// TestRealExpiredLogin: what everybody may pull is pulled also where the worker's login is no longer one.
+func TestRealExpiredLogin(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	r := newRegistry(t)
+	r.tokens = true
+	conf := filepath.Join(t.TempDir(), "registries.conf") // which Podman reads once
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", conf)
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n", r.host()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		s := newStand(t, e.API)
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "config.json"), fmt.Appendf(nil, `{"auths": {%q: {"auth": "c29tZTpib2R5"}}}`, r.host()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.Login = docker.NewLogins(func(string) string { return folder }).For
+		tagged, _ := r.push(makeImage(t, "for everybody"), "some/hello")
+		image, log := s.ensure(images.Ref{Name: tagged})
+		defer image.Release()
+		if got := says(t, e, image.ID); got != "for everybody" || !strings.Contains(log, "pulled without the worker's login") {
+			t.Errorf("it says %q; log: %s", got, log)
+		}
+	})
+}
+
 var testTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
