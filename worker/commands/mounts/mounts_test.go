@@ -204,7 +204,7 @@ func TestCopyTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	linked := os.Symlink("nowhere", filepath.Join(from, "a", "link")) == nil
-	_ = os.Mkdir(filepath.Join(from, "a", "caf\xe9"), 0o700) // where the system takes names that are not UTF-8
+	_ = os.Mkdir(filepath.Join(from, "a", "caf\xe9"), 0o700)               // where the system takes names that are not UTF-8
 	if err := os.Chmod(filepath.Join(from, "a", "b"), 0o500); err != nil { // full before it is closed
 		t.Fatal(err)
 	}
