@@ -108,3 +108,19 @@ func Enable(names ...string) error {
 	}
 	return nil
 }
+
+// OnlyUs are the rights of something that is made, a pipe for example: this user and the system's own account may do
+// everything, and nobody else anything.
+func OnlyUs() (*windows.SecurityAttributes, error) {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, fmt.Errorf("who this program runs as: %w", err)
+	}
+	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;;FA;;;" + user.User.Sid.String() + ")(A;;FA;;;SY)")
+	if err != nil {
+		return nil, fmt.Errorf("the rights of this user alone: %w", err)
+	}
+	a := &windows.SecurityAttributes{SecurityDescriptor: descriptor}
+	a.Length = uint32(unsafe.Sizeof(*a))
+	return a, nil
+}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 
+	"github.com/workerkit/workerkit/internal/ntacl"
 	"github.com/workerkit/workerkit/internal/service"
 )
 
@@ -50,7 +50,7 @@ func (system) Listen(name string, in bool) (Pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := onlyUs()
+	guard, err := ntacl.OnlyUs()
 	if err != nil {
 		return nil, err
 	}
@@ -65,21 +65,6 @@ func (system) Listen(name string, in bool) (Pipe, error) {
 		return nil, fmt.Errorf("make the pipe %s (another program may have it): %w", name, err)
 	}
 	return &pipe{name, handle}, nil
-}
-
-// onlyUs lets this user and the system's own account do everything, and nobody else anything.
-func onlyUs() (*windows.SecurityAttributes, error) {
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
-	if err != nil {
-		return nil, fmt.Errorf("who this program runs as: %w", err)
-	}
-	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;;FA;;;" + user.User.Sid.String() + ")(A;;FA;;;SY)")
-	if err != nil {
-		return nil, fmt.Errorf("who may open a pipe: %w", err)
-	}
-	a := &windows.SecurityAttributes{SecurityDescriptor: descriptor}
-	a.Length = uint32(unsafe.Sizeof(*a))
-	return a, nil
 }
 
 // Connect implements Pipe.

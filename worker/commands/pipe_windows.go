@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/workerkit/workerkit/internal/ntacl"
 )
 
 // newPipe makes a pipe whose reading end has deadlines, and which holds more than the system's usual 4 KiB.
@@ -18,7 +19,7 @@ func newPipe() (r, w *os.File, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	guard, err := onlyUs()
+	guard, err := ntacl.OnlyUs()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,21 +35,6 @@ func newPipe() (r, w *os.File, err error) {
 		return nil, nil, errors.Join(fmt.Errorf("open the pipe: %w", err), windows.CloseHandle(reading))
 	}
 	return os.NewFile(uintptr(reading), "|0"), os.NewFile(uintptr(writing), "|1"), nil
-}
-
-// onlyUs lets this user and the system do everything, and nobody else anything.
-func onlyUs() (*windows.SecurityAttributes, error) {
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
-	if err != nil {
-		return nil, fmt.Errorf("who this program runs as: %w", err)
-	}
-	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;;FA;;;" + user.User.Sid.String() + ")(A;;FA;;;SY)")
-	if err != nil {
-		return nil, fmt.Errorf("who may open a pipe: %w", err)
-	}
-	a := &windows.SecurityAttributes{SecurityDescriptor: descriptor}
-	a.Length = uint32(unsafe.Sizeof(*a))
-	return a, nil
 }
 
 // over tells whether a pipe that says so is at its end: a write of nothing looks like the end as well.
