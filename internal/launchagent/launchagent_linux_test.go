@@ -144,8 +144,8 @@ func TestNotStarted(t *testing.T) {
 }
 
 // tree is a script that prints the id of a process which it leaves in the background, out of reach of
-// a polite word.
-const tree = `trap "" TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 1; done' & wait`
+// a polite word. Neither ends by itself when the other is killed first.
+const tree = `trap "" TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 1; done' & while :; do sleep 1; done`
 
 // alive waits until a process has ended, and tells whether it has not.
 func alive(t *testing.T, pid int) bool {
