@@ -16,13 +16,17 @@ var (
 
 // Socket is the other end of a connection.
 type Socket struct {
-	UID   uint32
-	inode uint64
+	uid    uint32
+	holder uint64 // its inode on Linux, on Windows the process that has made it
 }
 
 // Of finds the socket that is connected from there to here, two addresses of this machine. A socket
 // that no process holds any more is not found: the system takes it for root's.
 func Of(here, there netip.AddrPort) (Socket, error) { return find(here, there) }
 
-// HeldBy tells whether one of the processes has the socket open. One that cannot be looked into has not.
+// Owner is the user whose socket it is. Windows does not know users by numbers.
+func (s Socket) Owner() (uid uint32, known bool) { return s.owner() }
+
+// HeldBy tells whether one of the processes has the socket open; on Windows, whether it has made it. One
+// that cannot be looked into has not.
 func (s Socket) HeldBy(pids []int) bool { return s.heldBy(pids) }

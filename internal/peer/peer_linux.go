@@ -57,7 +57,7 @@ func match(line string, here, there netip.AddrPort) (Socket, bool) {
 	}
 	uid, noUID := strconv.ParseUint(fields[fieldUID], 10, 32)
 	inode, noInode := strconv.ParseUint(fields[fieldInode], 10, 64)
-	return Socket{UID: uint32(uid), inode: inode}, noUID == nil && noInode == nil && inode != 0
+	return Socket{uid: uint32(uid), holder: inode}, noUID == nil && noInode == nil && inode != 0
 }
 
 // is tells whether an address of a table, words in this machine's order of bytes, is the one.
@@ -77,8 +77,10 @@ func is(text string, want netip.AddrPort) bool {
 	return ok && got.Unmap() == want.Addr().Unmap()
 }
 
+func (s Socket) owner() (uid uint32, known bool) { return s.uid, true }
+
 func (s Socket) heldBy(pids []int) bool {
-	want := "socket:[" + strconv.FormatUint(s.inode, 10) + "]"
+	want := "socket:[" + strconv.FormatUint(s.holder, 10) + "]"
 	for _, pid := range pids {
 		dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 		folder, err := os.Open(dir)

@@ -46,20 +46,22 @@ type guest struct {
 func (g guest) admits(c net.Conn) bool {
 	here, there := address(c.LocalAddr()), address(c.RemoteAddr())
 	from, err := peer.Of(here, there)
+	if err != nil {
+		return errors.Is(err, peer.ErrUnsupported) && there.Addr().Unmap().IsLoopback()
+	}
+	uid, known := from.Owner()
 	const root = 0
 	own := uint32(os.Geteuid()) //nolint:gosec // not negative where it matters
 	switch {
-	case errors.Is(err, peer.ErrUnsupported):
-		return there.Addr().Unmap().IsLoopback()
-	case err != nil:
-		return false
+	case !known:
+		return from.HeldBy(g.tree.Members())
 	case g.user != nil:
 		// The worker is root itself, and fetches what other tasks' payloads name.
-		return from.UID == g.user.UID || from.UID == root && !from.HeldBy([]int{os.Getpid()})
-	case from.UID == own:
+		return uid == g.user.UID || uid == root && !from.HeldBy([]int{os.Getpid()})
+	case uid == own:
 		return from.HeldBy(g.tree.Members())
 	default:
-		return from.UID == root
+		return uid == root
 	}
 }
 
