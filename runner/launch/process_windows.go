@@ -35,9 +35,10 @@ func bind(cmd *exec.Cmd, ours bool) (release func(), err error) {
 			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_BREAKAWAY_OK,
 		},
 	}
-	size := uint32(unsafe.Sizeof(limits))
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&limits)), size)
-	if err != nil {
+	// windows.SetInformationJobObject takes a number in place of the pointer, which nothing keeps where it is.
+	set := windows.NewLazySystemDLL("kernel32.dll").NewProc("SetInformationJobObject")
+	ok, _, err := set.Call(uintptr(job), windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&limits)), unsafe.Sizeof(limits))
+	if ok == 0 {
 		return release, fmt.Errorf("limit the job: %w", err)
 	}
 	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))

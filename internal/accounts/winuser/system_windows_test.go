@@ -142,6 +142,29 @@ func TestTraces(t *testing.T) {
 	}
 }
 
+// What an account has thrown away is found on the machine's disks, and removed with what is in it.
+func TestRecycleBin(t *testing.T) {
+	const sid = "S-1-5-21-1-2-3-4"
+	folder := filepath.Join(os.Getenv("SystemDrive")+`\`, "$Recycle.Bin", sid)
+	if err := os.MkdirAll(filepath.Join(folder, "$R1", "below"), 0o700); err != nil {
+		t.Skipf("no folder can be made there: %v", err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.WriteFile(filepath.Join(folder, "$R1", "below", "file"), nil, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	found, err := (traces{}).Of(Account{Name: "task_that_is_not", SID: sid})
+	if err != nil || len(found) != 1 || found[0] != (Trace{RecycleBin, folder}) {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if err := (traces{}).Remove(found[0]); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there still: %v", err)
+	}
+}
+
 // A task of the scheduler is found by whom it runs as, and removed.
 func TestScheduledTask(t *testing.T) {
 	if wine() {

@@ -8,22 +8,25 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf16"
 )
 
-// Trace is something that would go on for an account without it.
+// Trace is something of an account that would go on or stay without it.
 type Trace struct{ Kind, Name string }
 
 // Kinds of traces.
 const (
 	ScheduledTask = "scheduled task"
 	Service       = "service"
+	RecycleBin    = "recycle bin"
 )
 
-// Traces finds and removes what the system was told to run as an account. What an administrator has told
-// it to run as somebody else is not known by this.
+// Traces finds and removes what the system was told to run as an account, and what the account has thrown
+// away. What an administrator has told it to run as somebody else is not known by this.
 type Traces interface {
 	Of(account Account) ([]Trace, error) // with what was found before something failed
 	Remove(t Trace) error                // one that is gone is no error
@@ -33,10 +36,10 @@ type Traces interface {
 func (a *Accounts) erase(account Account) error {
 	traces, err := a.system.Traces.Of(account)
 	if err != nil {
-		err = fmt.Errorf("winuser: find what is registered to run as %s: %w", account.Name, err)
+		err = fmt.Errorf("winuser: find what %s has left: %w", account.Name, err)
 	}
 	for _, t := range traces {
-		a.logger.Info("winuser: a task has left something that would run as its account; it is removed", "account", account.Name, "kind", t.Kind, "name", t.Name)
+		a.logger.Info("winuser: a task has left something of its account's outside of its profile; it is removed", "account", account.Name, "kind", t.Kind, "name", t.Name)
 		if failed := a.system.Traces.Remove(t); failed != nil {
 			err = errors.Join(err, fmt.Errorf("winuser: remove the %s %s of %s: %w", t.Kind, t.Name, account.Name, failed))
 		}
@@ -77,6 +80,21 @@ func scheduled(folder fs.FS, meant func(user string) bool) ([]Trace, error) {
 		return nil
 	})
 	return found, err
+}
+
+// bins lists an account's folders of what it has thrown away, of which each of the drives may have one.
+func bins(drives []string, sid string) []Trace {
+	if !strings.HasPrefix(sid, "S-1-") { // it would be everybody's
+		return nil
+	}
+	var found []Trace
+	for _, drive := range drives {
+		folder := filepath.Join(drive, "$Recycle.Bin", sid)
+		if _, err := os.Lstat(folder); err == nil {
+			found = append(found, Trace{RecycleBin, folder})
+		}
+	}
+	return found
 }
 
 // principals are the users as whom a task runs, by its definition.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +84,23 @@ func TestTracesThatStay(t *testing.T) {
 			if !slices.Contains(m.calls, want) {
 				t.Errorf("%s: no %q in %q", call, want, m.calls)
 			}
+		}
+	}
+}
+
+func TestBins(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	const sid = "S-1-5-21-1-2-3-4"
+	folder := filepath.Join(one, "$Recycle.Bin", sid)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := bins([]string{two, one}, sid); len(got) != 1 || got[0] != (Trace{RecycleBin, folder}) {
+		t.Errorf("%v", got)
+	}
+	for _, sid := range []string{"", ".", "..", "S-1-5-18"} {
+		if got := bins([]string{two, one}, sid); len(got) > 0 {
+			t.Errorf("%q: %v", sid, got)
 		}
 	}
 }

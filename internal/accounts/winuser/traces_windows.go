@@ -18,7 +18,7 @@ import (
 // traces are those on this machine.
 type traces struct{}
 
-// Of looks at the files of the scheduler and at the services.
+// Of looks at the files of the scheduler, at the services and at the drives.
 func (traces) Of(account Account) ([]Trace, error) {
 	machine, err := windows.ComputerName()
 	if err != nil {
@@ -31,7 +31,26 @@ func (traces) Of(account Account) ([]Trace, error) {
 		found, err = scheduled(os.DirFS(filepath.Join(system, "Tasks")), meant)
 	}
 	more, failed := services(meant)
-	return append(found, more...), errors.Join(err, failed)
+	found = append(found, more...)
+	local, unknown := drives()
+	return append(found, bins(local, account.SID)...), errors.Join(err, failed, unknown)
+}
+
+// drives are the roots of the disks that stay in the machine.
+func drives() ([]string, error) {
+	set, err := windows.GetLogicalDrives()
+	if err != nil {
+		return nil, fmt.Errorf("list the drives: %w", err)
+	}
+	var roots []string
+	for i := range 26 {
+		root := string(rune('A'+i)) + `:\`
+		name, err := windows.UTF16PtrFromString(root)
+		if err == nil && set&(1<<i) != 0 && windows.GetDriveType(name) == windows.DRIVE_FIXED {
+			roots = append(roots, root)
+		}
+	}
+	return roots, nil
 }
 
 // services lists those that run as a user that is meant. Those that the system makes for each logon go with it.
@@ -79,10 +98,14 @@ func runsAs(service windows.Handle) (kind uint32, user string, err error) {
 
 // Remove implements Traces.
 func (traces) Remove(t Trace) error {
-	if t.Kind == Service {
+	switch t.Kind {
+	case Service:
 		return removeService(t.Name)
+	case RecycleBin:
+		return os.RemoveAll(t.Name) //nolint:wrapcheck // by erase
+	default:
+		return removeTask(t.Name)
 	}
-	return removeTask(t.Name)
 }
 
 // removeService removes one whose processes have been ended.
