@@ -24,6 +24,7 @@ type site struct {
 	deployment *localtest.Instance
 	queue      *tcqueue.Queue
 	worker     localtest.Worker
+	socket     []string // arguments of start-worker's verbs, where its socket is not the usual one
 }
 
 // TestMachine installs the package on a clean Debian, boots that, and has it work. The package is
@@ -48,10 +49,12 @@ func TestMachine(t *testing.T) {
 	first := s.create("first")
 	s.switchOn()
 	s.firstClaim(first)
-	s.upgrade(first)
+	s.upgrade(first, "first")
 	s.remove()
 	s.purge()
 	s.unprivileged()
+	s.renewals()
+	s.crashes()
 }
 
 // sizes says how large files are.
@@ -174,30 +177,39 @@ func (s *site) firstClaim(task string) {
 }
 
 // upgrade installs the next version while a task runs.
-func (s *site) upgrade(running string) {
+func (s *site) upgrade(running, name string) {
 	s.t.Helper()
 	pid := s.state("MainPID")
-	s.run("dpkg", "--install", s.bring(os.Getenv("PACKAGING_TWO"), "/root/two.deb"))
+	out := s.run("dpkg", "--install", s.bring(os.Getenv("PACKAGING_TWO"), "/root/two.deb"))
+	if strings.Contains(out, "started the next time") {
+		s.t.Errorf("start-worker could not be asked to make way: %s", out)
+	}
 	if s.state("MainPID") != pid || s.last(running).State != "running" {
 		s.t.Fatal("the upgrade has stopped the task")
 	}
 	if v := s.run("start-worker", "--short-version"); v != "0.2.0" {
 		s.t.Errorf("installed is %s", v)
 	}
-	s.finish(running, "first")
+	s.finish(running, name)
 	s.until("the new version works", 60*time.Second, func() bool {
-		out, _ := s.try("start-worker", "status", "--json")
+		out := s.status()
 		return strings.Contains(out, `"0.2.0"`) && strings.Contains(out, `"working"`)
 	})
 	if s.state("MainPID") == pid {
 		s.t.Error("start-worker is the same as before")
 	}
-	next := s.create("next")
+	next := s.create("after-" + name)
 	s.becomes(next, "running")
 	if log := s.journal(); !strings.Contains(log, "0.2.0") {
 		s.t.Errorf("the worker of the next claim is not the new one\n%s", log)
 	}
-	s.finish(next, "next")
+	s.finish(next, "after-"+name)
+}
+
+// status is what start-worker says of itself, in JSON; or that it does not answer.
+func (s *site) status() string {
+	out, _ := s.try(append([]string{"start-worker", "status", "--json"}, s.socket...)...)
+	return out
 }
 
 // remove removes the package while a task runs.
@@ -237,10 +249,12 @@ func (s *site) purge() {
 	}
 }
 
-// unprivileged has a worker that is not root work, as the package's example has it.
+// unprivileged has a worker that is not root work, as the package's example has it, and make way
+// for a new version.
 func (s *site) unprivileged() {
 	s.t.Helper()
-	s.run("dpkg", "--install", "/root/two.deb")
+	s.run("dpkg", "--install", "/root/one.deb")
+	s.socket = []string{"--socket", "/run/start-worker/socket"}
 	s.configure("generic-worker-insecure", "/var/lib/generic-worker/tasks", "controlSocket: /run/start-worker/socket")
 	s.run("mkdir", "/etc/systemd/system/start-worker.service.d")
 	s.run("cp", "/usr/share/doc/workerkit/examples/unprivileged.conf", "/etc/systemd/system/start-worker.service.d/")
@@ -249,11 +263,61 @@ func (s *site) unprivileged() {
 	}
 	task := s.create("unprivileged")
 	s.becomes(task, "running")
+	s.isUnprivileged()
+	s.upgrade(task, "unprivileged")
+	s.isUnprivileged()
+}
+
+func (s *site) isUnprivileged() {
+	s.t.Helper()
 	if user := s.run("stat", "--format=%U", "/proc/"+s.state("MainPID")); user != "generic-worker" {
 		s.t.Errorf("start-worker is %s", user)
 	}
-	s.run("start-worker", "status", "--socket", "/run/start-worker/socket")
-	s.finish(task, "unprivileged")
+}
+
+// renewals are more than systemd would start a unit in so short a time, were they crashes. The
+// worker is not root, and may not tell systemd anything.
+func (s *site) renewals() {
+	s.t.Helper()
+	s.put("/etc/systemd/system/start-worker.service.d/soon.conf", "[Service]\nRestartSec=100ms\n")
+	s.run("systemctl", "daemon-reload")
+	limit := number(s.t, s.state("StartLimitBurst"))
+	for i := range 1 + limit {
+		name := fmt.Sprintf("renewal-%d", i)
+		task, pid := s.create(name), s.state("MainPID")
+		s.becomes(task, "running")
+		s.run("systemctl", "reload", "start-worker")
+		s.finish(task, name)
+		s.another(pid)
+	}
+	s.t.Logf("start-worker made way %d times, of %d starts that systemd allows in %s", 1+limit, limit, s.state("StartLimitIntervalUSec"))
+}
+
+// another waits until systemd has started start-worker once more, and that works.
+func (s *site) another(before string) {
+	s.t.Helper()
+	s.until("start-worker works again", 60*time.Second, func() bool {
+		if s.state("ActiveState") == "failed" {
+			s.t.Fatalf("systemd starts it no more:\n%s", s.journal())
+		}
+		return s.state("MainPID") != before && strings.Contains(s.status(), `"working"`)
+	})
+}
+
+// crashes still come to an end: the last start was asked for, and counts.
+func (s *site) crashes() {
+	s.t.Helper()
+	limit := number(s.t, s.state("StartLimitBurst"))
+	for range limit - 1 {
+		pid := s.state("MainPID")
+		s.run("sh", "-c", "kill -KILL "+pid)
+		s.another(pid)
+	}
+	s.run("sh", "-c", "kill -KILL "+s.state("MainPID"))
+	s.until("systemd has given up", 30*time.Second, func() bool { return s.state("ActiveState") == "failed" })
+	if log := s.journal(); !strings.Contains(log, "Start request repeated too quickly") {
+		s.t.Errorf("it failed otherwise: %s\n%s", s.state("Result"), log)
+	}
 }
 
 func (s *site) journal() string {

@@ -238,26 +238,80 @@ func TestHalfAnInstallation(t *testing.T) {
 	}
 }
 
+// TestAUnitOfTheMachine was made of the package's, as by systemctl edit --full: it is no reason to
+// refuse an upgrade, which says that it counts.
+func TestAUnitOfTheMachine(t *testing.T) {
+	const own = "/etc/systemd/system/start-worker.service"
+	archive := debian(t)
+	m := &machine{t: t, root: unpacked(t, archive)}
+	for _, version := range []string{"0.1.0", "0.2.0"} {
+		m.bring(pack(t, empty(t), runtime.GOARCH, version, "deb"), "/root/"+version+".deb")
+	}
+	out := m.run("dpkg", "--install", "/root/0.1.0.deb")
+	if strings.Contains(out, own) {
+		t.Errorf("without one dpkg says %s", out)
+	}
+	m.run("cp", "/usr/lib/systemd/system/start-worker.service", own)
+	for _, step := range []struct {
+		name   string
+		before func()
+	}{
+		{"an upgrade", func() {}},
+		{"after a removal", func() { m.run("dpkg", "--remove", "workerkit") }},
+	} {
+		step.before()
+		out, err := m.try("dpkg", "--install", "/root/0.2.0.deb")
+		if err != nil || !strings.Contains(out, own+" counts instead of the package's") {
+			t.Errorf("%s: %v, %s", step.name, err, out)
+		}
+	}
+	if got := m.run("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", "workerkit"); got != "installed 0.2.0" {
+		t.Errorf("dpkg says %s", got)
+	}
+	if !m.has(own) {
+		t.Error("the unit of the machine is gone")
+	}
+}
+
 // TestRPM installs, upgrades and erases the .rpm, without what it depends on: the system is Debian.
 func TestRPM(t *testing.T) {
 	need(t, "rpm")
 	archive := debian(t)
 	m := &machine{t: t, root: unpacked(t, archive)}
 	arch := runtime.GOARCH
+	try := func(args ...string) (string, error) {
+		line := append([]string{"--root", m.root, "--nodeps", "--nosignature"}, args...)
+		out, err := exec.Command("rpm", line...).CombinedOutput()
+		return string(out), err
+	}
 	rpm := func(args ...string) string {
 		t.Helper()
-		line := append([]string{"--root", m.root, "--nodeps", "--nosignature"}, args...)
-		return mustRun(t, exec.Command("rpm", line...))
+		out, err := try(args...)
+		if err != nil {
+			t.Fatalf("rpm %v: %v\n%s", args, err, out)
+		}
+		return out
 	}
 	if err := os.MkdirAll(filepath.Join(m.root, "var/lib/rpm"), 0o755); err != nil { //nolint:gosec // as rpm has it
 		t.Fatal(err)
 	}
-	rpm("--install", pack(t, empty(t), arch, "0.1.0", "rpm"))
+	one := pack(t, empty(t), arch, "0.1.0", "rpm")
+	const own = "/etc/systemd/system/start-worker.service"
+	m.put(own, "[Service]\nExecStart=/usr/local/bin/start-worker\n")
+	if out, err := try("--install", one); err == nil || !strings.Contains(out, own+" is there already") || m.has("/usr/bin/start-worker") {
+		t.Errorf("under a unit by hand: %v, %s", err, out)
+	}
+	m.run("rm", own)
+	rpm("--install", one)
 	const wanted = "/etc/systemd/system/multi-user.target.wants/start-worker.service"
 	if !m.has(wanted) || !m.has("/usr/bin/generic-worker-insecure") {
 		t.Error("it is not installed, or not enabled")
 	}
-	rpm("--upgrade", pack(t, empty(t), arch, "0.2.0", "rpm"))
+	m.run("cp", "/usr/lib/systemd/system/start-worker.service", own)
+	if out := rpm("--upgrade", pack(t, empty(t), arch, "0.2.0", "rpm")); !strings.Contains(out, own+" counts instead of the package's") {
+		t.Errorf("an upgrade under a unit of the machine says %s", out)
+	}
+	m.run("rm", own)
 	if !m.has(wanted) || !m.has("/usr/bin/start-worker") {
 		t.Error("after an upgrade it is not enabled, or not there")
 	}

@@ -38,8 +38,9 @@ if [ "$first" = yes ] || [ -e "$removed" ]; then
 	rm -f "$removed"
 fi
 
-# The version that runs finishes its tasks, and then makes way for this one. Nothing waits for it.
+# The version that runs finishes its tasks, and then makes way for this one. A reload only asks it
+# to, so nothing waits for the tasks; but a reload may itself wait for a unit that installs this.
 if [ -d /run/systemd/system ] && systemctl --quiet is-active "$unit"; then
-	systemctl --no-block reload "$unit" ||
+	timeout 20 systemctl reload "$unit" ||
 		echo "workerkit: the new version counts when start-worker is started the next time" >&2
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Before anything is unpacked: a package that could not work is not installed at all.
-# dpkg says install or upgrade, rpm 1 or 2.
+# dpkg says install or upgrade, and the version before, if any; rpm 1 for the first version, else 2.
 set -eu
 
 refuse() {
@@ -8,9 +8,19 @@ refuse() {
 	exit 1
 }
 
+first=no
+case "${1:-}" in
+install) if [ -z "${2:-}" ]; then first=yes; fi ;;
+1) first=yes ;;
+esac
+
 unit=/etc/systemd/system/start-worker.service
 if [ -f "$unit" ] && [ ! -L "$unit" ]; then
-	refuse "$unit is there already and would count instead of the package's: move it away and install again"
+	if [ "$first" = yes ]; then
+		refuse "$unit is there already and would count instead of the package's: move it away and install again"
+	fi
+	# As `systemctl edit --full` makes it of the package's.
+	echo "workerkit: $unit counts instead of the package's unit: compare it with the new /usr/lib/systemd/system/start-worker.service" >&2
 fi
 for dir in /usr/bin /usr/lib /etc /var/lib; do
 	[ -w "$dir" ] || refuse "$dir cannot be written to: is the file system read-only?"
@@ -24,7 +34,7 @@ if grep -q '^[^#]*/usr/local/bin/generic-worker' /etc/start-worker.yml 2>/dev/nu
 fi
 
 # What a purge must leave: what is there before the first installation. rpm has no purge.
-if [ "${1:-}" = install ] && [ -z "${2:-}" ]; then
+if [ "${1:-}" = install ] && [ "$first" = yes ]; then
 	mkdir -p /var/lib/workerkit
 	for place in /etc/start-worker.yml /etc/start-worker /etc/generic-worker /etc/workerkit /var/lib/start-worker /var/lib/generic-worker; do
 		if [ -e "$place" ] || [ -L "$place" ]; then find -H "$place" -maxdepth 1; fi
