@@ -143,7 +143,7 @@ func (p parts) dockerWorker(found *docker.Engine, store *images.Store) (taskrun.
 	c := p.config
 	translator := dockerworker.New(dockerworker.Config{Policy: c.D2GConfig, Scopes: p.client, NoMounts: !c.EnableMounts})
 	made := container.Config{
-		Docker: found, Images: store, Worker: docker.Identity(c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID), Limits: p.limits(), Logger: p.logger,
+		Docker: found, Images: store, Worker: docker.Identity(c.RootURL, c.TaskQueueID(), c.WorkerGroup, c.WorkerID), Limits: p.limits(), ProxyPort: c.TaskclusterProxyPort, Logger: p.logger,
 	}
 	if c.D2GConfig.AllowGPUs {
 		made.GPUs = c.D2GConfig.GPUs

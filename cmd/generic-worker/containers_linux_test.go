@@ -222,10 +222,10 @@ func containerImages(t *testing.T, m *machine, e dockertest.Engine, _ string) {
 func containerProxy(t *testing.T, m *machine, _ dockertest.Engine, image string) {
 	t.Helper()
 	m.start()
-	id := m.create(contained(image, `echo "$TASKCLUSTER_PROXY_URL"; wget -q -O - "$TASKCLUSTER_PROXY_URL/api/auth/v1/scopes/current"`,
+	id := m.create(contained(image, `echo "$TASKCLUSTER_PROXY_URL"; wget -q -O - "$TASKCLUSTER_PROXY_URL/api/auth/v1/scopes/current"; wget -q -O - http://taskcluster/auth/v1/scopes/current && echo " as ever"`,
 		object{"features": object{"taskclusterProxy": true}}), having("docker-worker:cache:never"))
 	m.resolved(id, 0, "completed")
-	contains(t, m.artifact(id, 0, backing), "http://taskcluster", "docker-worker:cache:never")
+	contains(t, m.artifact(id, 0, backing), "http://taskcluster\r\n", "docker-worker:cache:never", "} as ever")
 	if strings.Contains(m.artifact(id, 0, backing), "generic-worker:cache") {
 		t.Error("what the worker grants to its features is not the task's")
 	}

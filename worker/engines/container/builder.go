@@ -130,9 +130,22 @@ func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		b.withdraw(ctx)
 		return nil, errors.Join(explain(err), b.free(ctx))
 	}
 	return s, nil
+}
+
+// withdraw removes the container and waits for that: an engine may start it though the request was
+// cancelled, and what it would write to is others' next.
+func (b *builder) withdraw(ctx context.Context) {
+	if b.id == "" {
+		return
+	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer done()
+	b.removeContainer(ctx)
+	b.id = ""
 }
 
 // start makes the container, listens to it, and starts it. Its output is attached to before it can

@@ -43,6 +43,8 @@ type Config struct {
 	// Worker is this worker's docker.Identity.
 	Worker string
 	Limits proc.Limits // of each task
+	// ProxyPort is where a run's proxy listens, at this machine's address in the run's network. 0 is any.
+	ProxyPort uint16
 	// GPUs are those that tasks have, in the form of docker run --gpus; "" is none.
 	GPUs string
 	// Metadata keeps the clouds' metadata services closed to bridges whose names begin with

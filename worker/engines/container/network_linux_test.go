@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -120,6 +121,45 @@ func networks(t *testing.T, e dockertest.Engine) {
 	}
 }
 
+// proxies: a run's proxy is at the configured port of its host name, wherever else on the machine that is
+// in use, but where somebody has it at all addresses.
+func proxies(t *testing.T, e dockertest.Engine) {
+	engine := newEngine(t, e, func(c *Config) { c.ProxyPort = 80 })
+	asks := func() (url, said string) {
+		t.Helper()
+		run := newRun(t, scripted(`wget -q -O - http://taskcluster/; wget -q -O - "$URL"`, nil))
+		b := build(t, engine, run)
+		url, err := b.Proxy(t.Context(), "taskcluster", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "served") }))
+		if err == nil {
+			err = b.Setenv("URL", url)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		finish(t, start(t, b)).Dispose(t.Context()) //nolint:errcheck // again with the test
+		return url, logged(t, run)
+	}
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if url, said := asks(); url != "http://taskcluster" || strings.Count(said, "served") != 2 {
+			t.Errorf("%s: %s", url, said)
+		}
+	}
+	_ = taken.Close()
+	if taken, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "0.0.0.0:80"); err != nil {
+		t.Fatal(err)
+	}
+	other := &http.Server{Handler: http.NotFoundHandler()} //nolint:gosec // a test
+	go func() { _ = other.Serve(taken) }()
+	defer other.Close()
+	if url, said := asks(); url == "http://taskcluster" || strings.Count(said, "served") != 1 || !strings.Contains(said, "taskclusterProxyPort") {
+		t.Errorf("with the port in use: %s: %s", url, said)
+	}
+}
+
 // TestProxyThatCannotBe: what cannot be had is said before the task runs.
 func TestProxyThatCannotBe(t *testing.T) {
 	for name, d := range map[string]*docker.Engine{
@@ -170,6 +210,84 @@ func TestEngineGone(t *testing.T) {
 		}
 		if n := len(engine.left); n != 2 {
 			t.Errorf("%d things are known that are left, want the container and the network", n)
+		}
+	})
+}
+
+// TestEngineHangs ends tasks though the engine does not answer for a while; what they had is removed when it does.
+func TestEngineHangs(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		dockertest.BusyboxImage(t, e)
+		engine := newEngine(t, e, nil)
+		s := start(t, build(t, engine, newRun(t, scripted("trap '' TERM; while :; do sleep 0.1; done", nil))))
+		own := s.(*sandbox)
+		found, err := e.API.ContainerInspect(t.Context(), own.id, client.ContainerInspectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for metered := false; !metered; time.Sleep(5 * time.Millisecond) { // the container is known
+			own.mu.Lock()
+			metered = own.meter != nil
+			own.mu.Unlock()
+		}
+		thaw := e.Freeze(t)
+		ctx, done := context.WithTimeout(t.Context(), 2*time.Second)
+		defer done()
+		if err := s.Kill(ctx, 500*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Kill: %v", err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); running(found.Container.State.Pid); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the task's command goes on")
+			}
+		}
+		thaw()
+		<-own.done
+		engine.cleaning.Wait()
+		if left := things(t, e); strings.Contains(left, "workerkit-UO") {
+			t.Errorf("left in the engine: %s", left)
+		}
+	})
+}
+
+// running tells whether a process has not ended, whoever may not have taken note of that.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+// TestStartCancelled: nothing of a run goes on when Start has failed, at whatever time it was cancelled.
+func TestStartCancelled(t *testing.T) {
+	if !dockertest.Inside(t) {
+		return
+	}
+	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
+		dockertest.BusyboxImage(t, e)
+		engine := newEngine(t, e, nil)
+		cancelled := 0
+		for wait := time.Duration(0); wait < 400*time.Millisecond; wait += 20 * time.Millisecond {
+			b := build(t, engine, newRun(t, scripted("sleep 1000", nil)))
+			ctx, cancel := context.WithCancel(t.Context())
+			timer := time.AfterFunc(wait, cancel)
+			s, err := b.Start(ctx)
+			timer.Stop()
+			cancel()
+			if err == nil {
+				_ = s.Kill(t.Context(), 0)        // it is waited for
+				finish(t, s).Dispose(t.Context()) //nolint:errcheck // again with the test
+				continue
+			}
+			cancelled++
+			found, listErr := e.API.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("name", b.name)})
+			if listErr != nil || len(found.Items) > 0 {
+				t.Errorf("cancelled after %s, which ended with %v: %+v, %v", wait, err, found.Items, listErr)
+			}
+		}
+		if cancelled == 0 {
+			t.Error("nothing was cancelled")
 		}
 	})
 }

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -23,7 +24,8 @@ type proxy struct {
 }
 
 // Proxy implements engines.Proxier. In the URL is name, which leads to this machine's address in the
-// network of the run. Whoever is not in that network is told so with status 403.
+// network of the run. The first proxy has the configured port there, unless somebody listens at it on all
+// addresses of the machine. Whoever is not in that network is told so with status 403.
 func (b *builder) Proxy(ctx context.Context, name string, h http.Handler) (string, error) {
 	e := b.engine.config.Docker
 	switch {
@@ -32,13 +34,37 @@ func (b *builder) Proxy(ctx context.Context, name string, h http.Handler) (strin
 	case !strings.HasPrefix(e.Host, "unix:") || !b.net.gateway.IsValid():
 		return "", fmt.Errorf("container: this machine has no address in the task's network: %w", engines.ErrNotSupported)
 	}
-	p, err := newProxy(ctx, name, b.net, h, b.run.Logger)
+	listener, err := b.listen(ctx, name)
 	if err != nil {
-		return "", fmt.Errorf("container: %w", err)
+		return "", fmt.Errorf("container: listen in the task's network: %w", err)
 	}
-	b.proxies = append(b.proxies, p)
-	_, port, _ := net.SplitHostPort(p.listener.Addr().String()) // an address of TCP
+	b.proxies = append(b.proxies, newProxy(name, listener, b.net, h, b.run.Logger))
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // an address of TCP
+	if port == "80" {
+		return "http://" + name, nil
+	}
 	return "http://" + net.JoinHostPort(name, port), nil
+}
+
+// listen takes the port. Podman makes a network's bridge with the first container in it: the address may
+// be nobody's yet.
+func (b *builder) listen(ctx context.Context, name string) (net.Listener, error) {
+	at := net.ListenConfig{Control: early}
+	port := b.engine.config.ProxyPort
+	if len(b.proxies) > 0 {
+		port = 0
+	}
+	listener, err := at.Listen(ctx, "tcp4", netip.AddrPortFrom(b.net.gateway, port).String())
+	if err == nil || port == 0 || ctx.Err() != nil {
+		return listener, err //nolint:wrapcheck // by Proxy
+	}
+	listener, again := at.Listen(ctx, "tcp4", netip.AddrPortFrom(b.net.gateway, 0).String())
+	if again != nil {
+		return nil, errors.Join(err, again)
+	}
+	b.run.Log.Warn("http://%s is at port %d in this task, not at %d, which taskclusterProxyPort says (%v): only TASKCLUSTER_PROXY_URL leads there",
+		name, listener.Addr().(*net.TCPAddr).Port, port, err) //nolint:forcetypeassert // of a listener for TCP
+	return listener, nil
 }
 
 // hosts are the entries by which the container finds the proxies.
@@ -50,13 +76,8 @@ func (b *builder) hosts() []string {
 	return all
 }
 
-// newProxy listens and serves. Podman makes a network's bridge with the first container in it: the
-// address may be nobody's yet.
-func newProxy(ctx context.Context, name string, n *network, h http.Handler, logger *slog.Logger) (*proxy, error) {
-	listener, err := (&net.ListenConfig{Control: early}).Listen(ctx, "tcp4", netip.AddrPortFrom(n.gateway, 0).String())
-	if err != nil {
-		return nil, fmt.Errorf("listen in the task's network: %w", err)
-	}
+// newProxy serves.
+func newProxy(name string, listener net.Listener, n *network, h http.Handler, logger *slog.Logger) *proxy {
 	p := &proxy{name: name, listener: listener}
 	p.server = &http.Server{
 		ReadHeaderTimeout: time.Minute,
@@ -79,7 +100,7 @@ func newProxy(ctx context.Context, name string, n *network, h http.Handler, logg
 		}),
 	}
 	p.serving.Go(func() { _ = p.server.Serve(p.listener) }) // ends with close
-	return p, nil
+	return p
 }
 
 // guest tells whether an address is a container's in the network.

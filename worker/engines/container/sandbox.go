@@ -26,8 +26,10 @@ type sandbox struct {
 	over   chan struct{} // closed when the container has ended
 	shells shells
 
-	mu    sync.Mutex
-	meter *meter // nil before the container is known to run, and where this machine cannot see it
+	mu        sync.Mutex
+	meter     *meter // nil before the container is known to run, and where this machine cannot see it
+	settled   bool   // it is known how the container has ended
+	abandoned bool   // before that Kill has given up
 
 	once    sync.Once
 	aborted chan struct{} // closed by the first Kill when it begins
@@ -104,7 +106,7 @@ func (s *sandbox) follow() {
 		s.status = s.footer(found.State, wall)
 	}
 	s.status.Duration = wall
-	if s.err != nil { // there will be no result to dispose of
+	if abandoned := s.settle(); abandoned || s.err != nil { // there will be no result to dispose of
 		s.err = errors.Join(s.err, s.free(ctx))
 	}
 }
@@ -247,7 +249,11 @@ func (s *sandbox) Wait(ctx context.Context) (engines.Result, error) {
 	return &result{builder: s.builder, status: s.status, files: s.files}, nil
 }
 
-// Kill implements engines.Sandbox. Only the first process can be asked: the others end with it.
+// obedience is how long an engine may take to send a signal by force, before it is done without it.
+const obedience = 10 * time.Second
+
+// Kill implements engines.Sandbox. Only the first process can be asked: the others end with it. An engine
+// that does not answer is not waited for.
 func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 	select {
 	case <-s.done:
@@ -255,29 +261,63 @@ func (s *sandbox) Kill(ctx context.Context, grace time.Duration) error {
 	default:
 	}
 	s.once.Do(func() { close(s.aborted) })
-	if grace > 0 {
-		if err := s.signal(ctx, "SIGTERM"); err != nil {
-			return err
-		}
-		patience := time.NewTimer(grace)
-		defer patience.Stop()
-		select {
-		case <-s.done:
-			return nil
-		case <-patience.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if grace > 0 && s.obeyed(ctx, grace) {
+		return nil
 	}
-	if err := s.signal(ctx, "SIGKILL"); err != nil {
-		return err
+	err := s.within(ctx, obedience, "SIGKILL")
+	if err != nil {
+		s.endAlone()
 	}
 	select {
 	case <-s.done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	s.closeProxies()
+	if s.abandon() {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	<-s.done
+	return nil
+}
+
+// obeyed asks the container to end, and tells whether it has by the end of the grace.
+func (s *sandbox) obeyed(ctx context.Context, grace time.Duration) bool {
+	ctx, done := context.WithTimeout(ctx, grace)
+	defer done()
+	if err := s.within(ctx, grace, "SIGTERM"); err != nil {
+		s.run.Logger.Warn("container: the container could not be asked to end", "error", err)
+	}
+	select {
+	case <-s.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// within sends a signal, which may take so long.
+func (s *sandbox) within(ctx context.Context, most time.Duration, name string) error {
+	ctx, done := context.WithTimeout(ctx, most)
+	defer done()
+	return s.signal(ctx, name)
+}
+
+// abandon leaves it to follow to free everything, when the container has ended at last. It is false when
+// that is known already.
+func (s *sandbox) abandon() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.abandoned = !s.settled
+	return s.abandoned
+}
+
+// settle says that it is known how the container has ended, and whether somebody wants to know.
+func (s *sandbox) settle() (abandoned bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled = true
+	return s.abandoned
 }
 
 // signal sends a signal to the first process. That it has ended is no error, however the engine says it.

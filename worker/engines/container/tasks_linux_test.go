@@ -132,7 +132,7 @@ func TestTasks(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, dockertest.Engine){
 			"terminal": terminal, "files": filesLeft, "big file": bigFile, "commands that cannot be started": unstartable,
 			"payloads that are wrong": wrong, "ends": ends, "what a killed worker left": leftovers, "mounts": mounting, "strange places": strangePlaces, "mounts behind links": mountingBehind,
-			"metadata services": metadata, "networks": networks, "shells": defaultShell, "rights": rights,
+			"metadata services": metadata, "networks": networks, "proxies": proxies, "shells": defaultShell, "rights": rights,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, e) })
 		}
