@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/retry"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/control"
@@ -174,11 +175,19 @@ func (r *runner) free(ctx context.Context) bool {
 	return true
 }
 
-// held tells whether the hold file is there.
+// held tells whether the hold file is there. One that a task may have made must not keep a machine for ever: it does
+// not count, and that is said once.
 func (r *runner) held() bool {
-	if r.config.HoldFile == "" {
+	file := r.config.HoldFile
+	if file == "" {
 		return false
 	}
-	_, err := os.Lstat(r.config.HoldFile)
-	return err == nil
+	ours, err := private.Trusted(file)
+	if ours || errors.Is(err, fs.ErrNotExist) {
+		return ours
+	}
+	r.strange.Do(func() {
+		r.log.Warn("this hold file does not count: its owner is neither an administrator nor the user that start-worker runs as", "file", file, "error", err)
+	})
+	return false
 }

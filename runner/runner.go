@@ -85,6 +85,7 @@ type runner struct {
 	board    *board
 	tell     *teller
 	reported atomic.Bool // our own failure
+	strange  sync.Once   // a hold file that does not count was seen
 	answered bool        // the place itself has said that this is one of its machines
 }
 

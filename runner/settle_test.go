@@ -237,6 +237,29 @@ func TestTheHoldFile(t *testing.T) {
 	}
 }
 
+// TestAHoldFileOfATask: what the commands of tasks can make keeps no machine.
+func TestAHoldFileOfATask(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a file that belongs to somebody else")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, true)
+		const nobody = 65534
+		if err := errors.Join(os.WriteFile(d.config.HoldFile, nil, 0o600), os.Chown(d.config.HoldFile, nobody, nobody)); err != nil {
+			t.Fatal(err)
+		}
+		if d.held() {
+			t.Fatal("it counts") // and would keep the machine for ever
+		}
+		if err := d.settle(t.Context(), d.machine, ending{row: policy.Finished}); err != nil || d.acts() == "" {
+			t.Errorf("did %q, %v", d.acts(), err)
+		}
+		if n := strings.Count(d.logged(), "this hold file does not count"); n != 1 || !strings.Contains(d.logged(), d.config.HoldFile) {
+			t.Errorf("said %d times:\n%s", n, d.logged())
+		}
+	})
+}
+
 // TestAHoldFileThatComesLate: whoever makes the file while the removal fails still saves the
 // machine.
 func TestAHoldFileThatComesLate(t *testing.T) {

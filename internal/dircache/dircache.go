@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/bind"
+	"github.com/workerkit/workerkit/internal/private"
 )
 
 // Config is what a pool works with. All of it is needed but Preloaded.
@@ -56,7 +57,7 @@ type Pool struct {
 // Open opens the pool, puts right what a worker that was killed has left, and adopts what is
 // preloaded. A state file that cannot be understood costs the caches, not the start.
 func Open(c Config) (*Pool, error) {
-	if err := ownDir(c.Dir); err != nil {
+	if err := private.MkdirAll(c.Dir); err != nil {
 		return nil, fmt.Errorf("dircache: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -81,19 +82,6 @@ func (p *Pool) Close() error {
 	p.owned.Wait()
 	p.trash.close()
 	return nil
-}
-
-// ownDir makes a folder that only this user can look into.
-func ownDir(dir string) error {
-	const above = 0o755                                                                                 // tasks' own folders may be there too
-	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), above), os.MkdirAll(dir, 0o700)); err != nil { //nolint:gosec // see above
-		return err
-	}
-	info, err := os.Stat(dir)
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		err = os.Chmod(dir, 0o700) //nolint:gosec // a folder is entered
-	}
-	return err
 }
 
 // repair makes the state and what is on disk agree.

@@ -220,5 +220,9 @@ func Missing(err error) bool { return errdefs.IsNotFound(err) }
 
 // Full tells whether an error of the API means that the engine's disk is full. It says so by text alone.
 func Full(err error) bool {
-	return err != nil && (errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "no space left on device"))
+	if err == nil || errors.Is(err, syscall.ENOSPC) {
+		return err != nil
+	}
+	text := err.Error()
+	return strings.Contains(text, "no space left on device") || strings.Contains(text, "database or disk is full") // the latter Podman's, since it has SQLite
 }

@@ -2,8 +2,11 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/types/mount"
@@ -27,6 +30,7 @@ func (e *Engine) makeRoom(ctx context.Context, id string) {
 	}
 	_, _ = e.API.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "SIGKILL"}) // may have ended
 	for _, dir := range e.written(ctx, id) {
+		shorten(dir)
 		entries, _ := os.ReadDir(dir)
 		for _, entry := range entries {
 			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
@@ -34,11 +38,34 @@ func (e *Engine) makeRoom(ctx context.Context, id string) {
 	}
 }
 
+// shorten takes away what is in the files of a folder. To remove them is not enough while they are shown
+// in the container: the system keeps them for that.
+func shorten(dir string) {
+	root, err := os.OpenRoot(dir) // no link leads out of it, whoever may make one meanwhile
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	_ = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // the rest is gone through
+		}
+		if f, err := root.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NONBLOCK, 0); err == nil {
+			_ = f.Close() // nothing was written
+		}
+		return nil
+	})
+}
+
 // written are the folders of this machine that have what a container has written, once it has ended.
 func (e *Engine) written(ctx context.Context, id string) (dirs []string) {
 	const attempts, pause = 20, 100 * time.Millisecond
 	for range attempts {
 		found, err := e.API.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		if Full(err) { // it cannot note that the container has ended, and says nothing more of it
+			dirs = []string{e.layer(id)}
+			break
+		}
 		c := found.Container
 		if err != nil || ctx.Err() != nil {
 			return nil
@@ -65,4 +92,21 @@ func (e *Engine) written(ctx context.Context, id string) (dirs []string) {
 		}
 	}
 	return own
+}
+
+// layer is the folder of what a container has written, by the list that Podman keeps in its storage; "" when
+// it is not there.
+// https://github.com/containers/storage/blob/main/docs/containers-storage.md
+func (e *Engine) layer(id string) string {
+	text, err := os.ReadFile(filepath.Join(e.Folder, "overlay-containers", "containers.json"))
+	var list []struct{ ID, Layer string }
+	if err != nil || json.Unmarshal(text, &list) != nil {
+		return ""
+	}
+	for _, c := range list {
+		if c.ID == id && c.Layer != "" {
+			return filepath.Join(e.Folder, "overlay", c.Layer, "diff")
+		}
+	}
+	return ""
 }

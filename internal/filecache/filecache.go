@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/fetch"
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/tc"
 )
 
@@ -72,7 +73,7 @@ func Open(c Config) (*Cache, error) {
 		}
 		*path = absolute
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := private.MkdirAll(c.Dir); err != nil {
 		return nil, fmt.Errorf("file cache: %w", err)
 	}
 	cache := &Cache{Config: c, flights: map[string]*flight{}}

@@ -3,9 +3,12 @@
 package ntacl
 
 // Descriptor is the security descriptor, in the system's text form, of what is an account's alone: it is the
-// owner and may do everything, and so may the system and the administrators. Nothing is inherited from
-// above, and all of it by what is made below.
-func Descriptor(sid string) string {
+// owner, and List is its list.
+func Descriptor(sid string) string { return "O:" + sid + List(sid) }
+
+// List is the access list, in that form, by which an account may do everything, and so may the system and the
+// administrators. Nothing is inherited from above, and all of it by what is made below.
+func List(sid string) string {
 	const all = "(A;OICI;FA;;;"
-	return "O:" + sid + "D:PAI" + all + sid + ")" + all + "SY)" + all + "BA)"
+	return "D:PAI" + all + sid + ")" + all + "SY)" + all + "BA)"
 }

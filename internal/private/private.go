@@ -1,5 +1,10 @@
 // Package private reads and writes files that hold secrets or state: only their owner may read
-// them, and they are replaced as a whole, so that a crash leaves the old or the new content.
+// them, and they are replaced as a whole, so that a crash leaves the old or the new content. It
+// makes folders for such files too.
+//
+// On Windows the system and its administrators may read them as well, as they may everything, and
+// theirs are ours: whatever an elevated administrator or a program of the system's account makes in
+// the ordinary way belongs to the group of the administrators.
 package private
 
 import (
@@ -46,6 +51,18 @@ func Read(path string) (data []byte, note string, err error) {
 		return nil, "", err
 	}
 	return data, note, nil
+}
+
+// MkdirAll makes the folder at path, which only we may enter, and those above it where they are
+// missing. One that is there is closed to others. On Windows the system and its administrators may
+// enter it too, what is in it has the same rights, and a link at path is refused.
+func MkdirAll(path string) error {
+	path = filepath.Clean(path)
+	const usual = 0o755
+	if err := os.MkdirAll(filepath.Dir(path), usual); err != nil { //nolint:gosec // those above are not ours alone
+		return err
+	}
+	return closed(path)
 }
 
 func kindOf(mode fs.FileMode) string {

@@ -86,3 +86,21 @@ func TestLongPath(t *testing.T) {
 		t.Errorf("%q, %q, %v", data, note, err)
 	}
 }
+
+func TestMkdirAll(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "above", "folder")
+	for range 2 { // the second time it is there
+		if err := private.MkdirAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := private.Write(filepath.Join(path, "file"), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, bad := range map[string]string{"a file": filepath.Join(path, "file"), "below a file": filepath.Join(path, "file", "folder")} {
+		if err := private.MkdirAll(bad); err == nil || !strings.Contains(err.Error(), filepath.Join(path, "file")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

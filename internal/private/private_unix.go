@@ -71,6 +71,36 @@ func tighten(file *os.File, info fs.FileInfo) (string, error) {
 	return fmt.Sprintf("%s had mode %04o, so that others could use it; it is 0600 now", file.Name(), mode), nil
 }
 
+// Trusted tells whether the owner of what is at path, which may be a link, is who runs this program or root.
+func Trusted(path string) (bool, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false, err
+	}
+	uid := owner(info)
+	return uid == 0 || uid == os.Geteuid(), nil
+}
+
+// closed makes a folder that only we may enter. A link to one is followed.
+func closed(path string) error {
+	const ownerOnly = 0o700
+	err := os.Mkdir(path, ownerOnly)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	if info.Mode().Perm() == ownerOnly {
+		return nil
+	}
+	return os.Chmod(path, ownerOnly) //nolint:gosec // a folder is entered
+}
+
 // create makes a new file that nobody else can open.
 func create(dir, base string) (*os.File, error) {
 	return os.CreateTemp(dir, "."+base+".*") // with mode 0600

@@ -4,6 +4,7 @@ package private_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,5 +133,53 @@ func TestWriteDoesNotFollowLinksAndFixesModes(t *testing.T) {
 	}
 	if data, err := os.ReadFile(victim); err != nil || string(data) != "precious" {
 		t.Errorf("the link's target now holds %q, %v", data, err)
+	}
+}
+
+func TestMkdirAllAndModes(t *testing.T) {
+	above := filepath.Join(t.TempDir(), "a", "b")
+	path := filepath.Join(above, "c")
+	for _, loose := range []os.FileMode{0, 0o755, 0o770, 0o500} {
+		if loose != 0 {
+			if err := os.Chmod(path, loose); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := private.MkdirAll(path + "/"); err != nil {
+			t.Fatal(err)
+		}
+		if got := mode(t, path); got != 0o700 {
+			t.Errorf("%04o became %04o", loose, got)
+		}
+	}
+	if got := mode(t, above); got&0o055 != 0o055 {
+		t.Errorf("the folder above, where others' may be, has mode %04o", got)
+	}
+	link := filepath.Join(above, "link")
+	if err := errors.Join(os.Symlink(path, link), private.MkdirAll(link)); err != nil {
+		t.Errorf("a link to a folder on another disk: %v", err)
+	}
+}
+
+func TestTrusted(t *testing.T) {
+	path := write(t, "hold", "", 0o600)
+	if trusted, err := private.Trusted(path); err != nil || !trusted {
+		t.Errorf("ours: %v, %v", trusted, err)
+	}
+	if trusted, err := private.Trusted("/"); err != nil || !trusted {
+		t.Errorf("root's: %v, %v", trusted, err)
+	}
+	if trusted, err := private.Trusted(path + ".not"); trusted || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing: %v, %v", trusted, err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a file that belongs to somebody else")
+	}
+	link := path + ".link"
+	if err := errors.Join(os.Symlink(path, link), os.Lchown(link, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if trusted, err := private.Trusted(link); err != nil || trusted {
+		t.Errorf("somebody else's link to ours: %v, %v", trusted, err)
 	}
 }

@@ -7,19 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
-)
-
-// access is the public programs' form of an owner-only file: full access for the owner,
-// nothing inherited.
-const access = "D:PAI(A;;FA;;;OW)"
-
-const (
-	ownerRights = "S-1-3-4"  // OW in that form: whoever owns the file
-	system      = "S-1-5-18" // Windows itself, from which no list keeps anything
 )
 
 func open(path string) (*os.File, error) {
@@ -44,7 +33,17 @@ func open(path string) (*os.File, error) {
 			return os.NewFile(uintptr(handle), path), nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", path, err)
+	return nil, unopened(path, err)
+}
+
+// unopened says what to do about a file that is somebody else's alone.
+func unopened(path string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		if me, failed := self(); failed == nil {
+			return fmt.Errorf("%s: %w: where it is the file of one user, %s", path, err, me.advice(path))
+		}
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func tighten(file *os.File, _ fs.FileInfo) (string, error) {
@@ -58,64 +57,34 @@ func tighten(file *os.File, _ fs.FileInfo) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look at its access list: %w", err)
 	}
-	owner, _, err := have.Owner()
-	if err != nil || owner == nil || !owner.Equals(me) {
-		return "", fmt.Errorf("%w: it does not belong to the user that runs this program: make that user its owner", ErrExposed)
+	change, err := me.tighter(have)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, me.advice(file.Name()))
 	}
-	if strings.HasSuffix(have.String(), access) || onlyFor(have, owner) {
+	if change == "" {
 		return "", nil
 	}
-	want, err := windows.SecurityDescriptorFromString(access)
-	if err != nil {
-		return "", fmt.Errorf("make an access list: %w", err)
-	}
-	dacl, _, err := want.DACL()
-	if err != nil {
-		return "", fmt.Errorf("make an access list: %w", err)
-	}
-	nobody, err := windows.StringToSid("S-1-0-0")
-	if err != nil {
-		return "", fmt.Errorf("make an access list: %w", err)
-	}
-	const change = windows.GROUP_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
-	if err := windows.SetSecurityInfo(handle, windows.SE_FILE_OBJECT, change, nil, nobody, dacl, nil); err != nil {
+	if err := apply(handle, change); err != nil {
 		return "", fmt.Errorf("%w: others have access and that cannot be changed: %w", ErrExposed, err)
 	}
 	return file.Name() + " gave others access; it is its owner's alone now", nil
 }
 
-// onlyFor tells whether the access list, in other words than ours, lets the owner in and nobody else.
-func onlyFor(have *windows.SECURITY_DESCRIPTOR, owner *windows.SID) bool {
-	dacl, _, err := have.DACL()
-	if err != nil || dacl == nil { // no list at all lets everybody in
-		return false
-	}
-	for i := range uint32(dacl.AceCount) {
-		var ace *windows.ACCESS_ALLOWED_ACE
-		if err := windows.GetAce(dacl, i, &ace); err != nil {
-			return false
-		}
-		if ace.Header.AceType == windows.ACCESS_DENIED_ACE_TYPE {
-			continue
-		}
-		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
-		if ace.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE {
-			return false
-		}
-		if name := sid.String(); !sid.Equals(owner) && name != ownerRights && name != system {
-			return false
-		}
-	}
-	return true
-}
-
-// self is the SID of the user that runs this program.
-func self() (*windows.SID, error) {
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+// apply changes a file's list and group, and its owner when the change has one.
+func apply(handle windows.Handle, change string) error {
+	owner, dacl, err := parts(change)
 	if err != nil {
-		return nil, fmt.Errorf("find the current user: %w", err)
+		return err
 	}
-	return user.User.Sid, nil
+	nobody, err := windows.StringToSid("S-1-0-0")
+	if err != nil {
+		return fmt.Errorf("make an access list: %w", err)
+	}
+	var what windows.SECURITY_INFORMATION = windows.GROUP_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
+	if owner != nil {
+		what |= windows.OWNER_SECURITY_INFORMATION
+	}
+	return os.NewSyscallError("SetSecurityInfo", windows.SetSecurityInfo(handle, windows.SE_FILE_OBJECT, what, owner, nobody, dacl, nil))
 }
 
 // create makes a new file with the access list in place from the first moment.
@@ -124,19 +93,17 @@ func create(dir, base string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	sd, err := windows.SecurityDescriptorFromString("O:" + me.String() + "G:S-1-0-0" + access)
+	attributes, err := security("O:" + me.owner() + ownerOnly)
 	if err != nil {
-		return nil, fmt.Errorf("make an access list: %w", err)
+		return nil, err
 	}
-	sa := &windows.SecurityAttributes{SecurityDescriptor: sd}
-	sa.Length = uint32(unsafe.Sizeof(*sa))
 	for i := range 1000 {
 		path := filepath.Join(dir, "."+base+"."+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i))
 		name, err := windows.UTF16PtrFromString(path)
 		if err != nil {
 			return nil, err
 		}
-		handle, err := windows.CreateFile(name, windows.GENERIC_WRITE, 0, sa, windows.CREATE_NEW, windows.FILE_ATTRIBUTE_NORMAL, 0)
+		handle, err := windows.CreateFile(name, windows.GENERIC_WRITE, 0, attributes, windows.CREATE_NEW, windows.FILE_ATTRIBUTE_NORMAL, 0)
 		switch {
 		case err == nil:
 			return os.NewFile(uintptr(handle), path), nil

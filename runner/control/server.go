@@ -65,7 +65,7 @@ func Serve(ctx context.Context, path string, r Runner) error {
 
 // open listens at path, unless somebody else does.
 func open(ctx context.Context, path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	info, err := os.Lstat(path)

@@ -12,6 +12,12 @@ import (
 
 func isSocket(info fs.FileInfo) bool { return info.Mode()&fs.ModeSocket != 0 }
 
+// makeFolder makes the socket's folder, where there is none.
+func makeFolder(dir string) error {
+	const usual = 0o755
+	return os.MkdirAll(dir, usual) //nolint:gosec // the socket's own mode counts
+}
+
 // listen makes the socket in a folder that only we may enter and moves it to its place when its
 // mode is right, so that there is no moment at which others could connect. The move replaces
 // what is there.

@@ -58,11 +58,7 @@ var ErrInUse = errors.New("the journal is in use")
 // worker of the same owner has left. What it cannot use it removes, and says in notes. Until
 // Close or the end of the process nobody else can open it.
 func Open(dir string, owner Owner) (j *Journal, left []Entry, notes []string, err error) {
-	const ownerOnly = 0o700
-	if err := os.MkdirAll(dir, ownerOnly); err != nil {
-		return nil, nil, nil, fmt.Errorf("journal: %w", err)
-	}
-	if err := os.Chmod(dir, ownerOnly); err != nil { //nolint:gosec // a folder
+	if err := private.MkdirAll(dir); err != nil {
 		return nil, nil, nil, fmt.Errorf("journal: %w", err)
 	}
 	file, err := lock(filepath.Join(dir, lockName))

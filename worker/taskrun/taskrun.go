@@ -36,13 +36,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/workerkit/workerkit/internal/private"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/worker/plugins"
 	"github.com/workerkit/workerkit/worker/task"
@@ -221,7 +221,7 @@ func (r *Runner) open() error {
 		return fmt.Errorf("read the task definition: %w", r.malformed)
 	}
 	for _, dir := range []string{r.dir, r.own} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := private.MkdirAll(dir); err != nil {
 			return fmt.Errorf("make the task directory: %w", err)
 		}
 	}

@@ -3,11 +3,12 @@ package container
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
@@ -20,19 +21,27 @@ type pulse struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when err is final
 	err    error         // nil when the engine has answered
+
+	watched  chan struct{} // closed when these are final
+	told     bool          // somebody has told the container to end
+	watchErr error
 }
 
 // newPulse asks about a container that was started. stop must be called.
 func (e *Engine) newPulse(id string) *pulse {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &pulse{cancel: cancel, ended: make(chan struct{})}
-	ask := e.askEnd
+	p := &pulse{cancel: cancel, ended: make(chan struct{}), watched: make(chan struct{})}
+	ask, watch := e.askEnd, e.watchEvents
 	if e.config.Docker.Podman {
-		ask = e.askEvents
+		ask, watch = e.askEvents, untroubled
 	}
 	go func() { // stop waits for it
 		defer close(p.ended)
 		p.err = ask(ctx, id)
+	}()
+	go func() { // stop waits for it
+		defer close(p.watched)
+		p.told, p.watchErr = watch(ctx, id)
 	}()
 	return p
 }
@@ -41,6 +50,7 @@ func (e *Engine) newPulse(id string) *pulse {
 func (p *pulse) stop() {
 	p.cancel()
 	<-p.ended
+	<-p.watched
 }
 
 // askEnd is answered when the container has ended.
@@ -71,31 +81,50 @@ func (e *Engine) askEvents(ctx context.Context, id string) error {
 	}
 }
 
-// told asks whether somebody has told a container to end, since it began. Docker does so itself before it
-// ends, and what the command then makes of it is not the task's doing. Podman's containers go on.
-func (e *Engine) told(ctx context.Context, id string, begin time.Time) (bool, error) {
-	if e.config.Docker.Podman {
-		return false, nil
-	}
-	ctx, done := context.WithTimeout(ctx, time.Minute)
-	defer done()
-	at := func(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
+// watchEvents finds out whether somebody has told a container to end, until it has. Docker does so itself before
+// it ends, and what the command then makes of it is not the task's doing. One that has started again does
+// not know what it told before.
+func (e *Engine) watchEvents(ctx context.Context, id string) (told bool, err error) {
 	said := e.api.Events(ctx, client.EventsListOptions{
-		Since: at(begin), Until: at(time.Now()), // those that were
-		Filters: make(client.Filters).Add("container", id).Add("event", "kill"),
+		Since:   "1", // those too that were before this is heard
+		Filters: make(client.Filters).Add("container", id).Add("event", string(events.ActionKill), string(events.ActionDie)),
 	})
-	found := false
 	for {
 		select {
-		case <-said.Messages:
-			found = true
-		case err := <-said.Err:
-			if errors.Is(err, io.EOF) {
-				err = nil
+		case m := <-said.Messages:
+			if m.Action == events.ActionDie {
+				return told, nil
 			}
-			return found, err //nolint:wrapcheck // by the caller
+			told = true
+		case err := <-said.Err:
+			return told, err //nolint:wrapcheck // by untold
 		}
 	}
+}
+
+// untroubled is for Podman, whose containers go on without it.
+func untroubled(context.Context, string) (bool, error) { return false, nil }
+
+// untold is an error when somebody else than this worker has told a container to end that has ended.
+func (p *pulse) untold(logger *slog.Logger) error {
+	const patience = 10 * time.Second // with an engine that has told the end otherwise
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-p.watched:
+	case <-late.C:
+		logger.Warn("container: the engine does not say who has ended the container")
+		return nil
+	}
+	switch {
+	case p.told:
+		return endedByOthers()
+	case docker.Gone(p.watchErr), errors.Is(p.watchErr, io.EOF):
+		return lostEngine(p.watchErr)
+	case p.watchErr != nil:
+		logger.Warn("container: the engine does not say who has ended the container", "error", p.watchErr)
+	}
+	return nil
 }
 
 // advice is for those whose task has ended with its engine.

@@ -83,10 +83,12 @@ func (s *sandbox) follow() {
 	}()
 	logErr := s.output()
 	found, err := s.ended(ctx)
-	s.pulse.stop()
 	if err == nil && !s.wasAborted() {
-		err = s.untold(ctx)
+		if told := s.pulse.untold(s.run.Logger); told != nil && !s.wasAborted() {
+			err = told
+		}
 	}
+	s.pulse.stop()
 	if err != nil {
 		s.endAlone()
 	}
@@ -190,20 +192,6 @@ func (s *sandbox) ended(ctx context.Context) (container.InspectResponse, error) 
 		}
 		<-tick.C
 	}
-}
-
-// untold is an error when somebody else than this worker has told the container to end.
-func (s *sandbox) untold(ctx context.Context) error {
-	told, err := s.engine.told(ctx, s.id, s.begin)
-	switch {
-	case err != nil && docker.Gone(err):
-		return lostEngine(err)
-	case err != nil:
-		s.run.Logger.Warn("container: the engine does not say who has ended the container", "error", err)
-	case told && !s.wasAborted():
-		return endedByOthers()
-	}
-	return nil
 }
 
 // silent is the error of a pulse that has ended before the container.

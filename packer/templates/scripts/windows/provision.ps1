@@ -53,7 +53,8 @@ Start-Step 'worker'
 # Two programs, the runner's configuration, and a task that starts it at boot.
 $programs = 'C:\Program Files\workerkit'
 $data = 'C:\ProgramData\start-worker'
-New-Item -ItemType Directory -Force $programs, $data, 'C:\ProgramData\generic-worker' | Out-Null
+$workerData = 'C:\ProgramData\generic-worker' # what is in it the system makes, at boot
+New-Item -ItemType Directory -Force $programs, $data, $workerData | Out-Null
 foreach ($program in 'start-worker.exe', 'generic-worker.exe') {
     Copy-Item -Force (Join-Path $work $program) $programs
     Invoke-Checked $program { & (Join-Path $programs $program) --version }
@@ -61,7 +62,9 @@ foreach ($program in 'start-worker.exe', 'generic-worker.exe') {
 $config = Join-Path $image "start-worker\$env:TARGET.yml"
 if (-not (Test-Path $config)) { $config = Join-Path $image 'start-worker\default.yml' }
 Copy-Item -Force $config (Join-Path $data 'start-worker.yml')
-Invoke-Checked 'icacls' { icacls.exe $data /inheritance:r /grant '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' | Out-Null }
+foreach ($folder in $data, $workerData) { # everybody may make files in new folders there
+    Invoke-Checked 'icacls' { icacls.exe $folder /inheritance:r /grant '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' | Out-Null }
+}
 
 # At boot: the key that signs artifacts when there is none, then the worker.
 $boot = @'
