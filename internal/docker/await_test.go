@@ -27,13 +27,15 @@ func TestAwait(t *testing.T) {
 			t.Errorf("after %s and %d words: %v", took, said, err)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		_, err := docker.Await(t.Context(), "nonsense", time.Hour, func(why error) { t.Errorf("it says %v", why) })
-		if !errors.Is(err, docker.ErrNoEngine) || time.Since(begin) != 0 {
-			t.Errorf("an address that is none: %v after %s", err, time.Since(begin))
-		}
-	})
+	for _, address := range []string{"nonsense", "ftp://there", "ssh://somebody@there"} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			_, err := docker.Await(t.Context(), address, time.Hour, func(why error) { t.Errorf("it says %v", why) })
+			if !errors.Is(err, docker.ErrNoEngine) || time.Since(begin) != 0 {
+				t.Errorf("%s, which is no address: %v after %s", address, err, time.Since(begin))
+			}
+		})
+	}
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("no time")
 		ctx, cancel := context.WithCancelCause(t.Context())

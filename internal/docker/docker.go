@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -63,14 +64,14 @@ func Open(ctx context.Context, host string) (*Engine, error) {
 	return engine, err
 }
 
-// find is Open. hopeless says of an error that it would be the same later.
-func find(ctx context.Context, host string) (found *Engine, hopeless bool, err error) {
+// find is Open. lasting says of an error that it would be the same later.
+func find(ctx context.Context, host string) (found *Engine, lasting bool, err error) {
 	hosts := []string{host}
 	if host == "" {
 		hosts = Hosts(os.Getenv)
 	}
 	var tried []string
-	hopeless = true
+	var failed []error
 	for _, h := range hosts {
 		engine, err := open(ctx, h)
 		if err == nil {
@@ -80,10 +81,25 @@ func find(ctx context.Context, host string) (found *Engine, hopeless bool, err e
 			return nil, false, context.Cause(ctx)
 		}
 		tried = append(tried, fmt.Sprintf("%s: %s", h, reason(err)))
-		hopeless = hopeless && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errAddress))
+		failed = append(failed, err)
 	}
 	err = fmt.Errorf("docker: %w (%s). Start Docker or Podman's service, or say where it is with DOCKER_HOST", ErrNoEngine, strings.Join(tried, "; "))
-	return nil, hopeless, err
+	return nil, hopeless(failed), err
+}
+
+// hopeless tells of the errors of all addresses that to wait is of no use: one is no address, or a socket that
+// this user may not open, and at the others there is nothing.
+func hopeless(failed []error) bool {
+	refused := false
+	for _, err := range failed {
+		switch {
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, errAddress):
+			refused = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return false
+		}
+	}
+	return refused
 }
 
 // Hosts lists the addresses to try, by the environment.
@@ -109,6 +125,9 @@ func reason(err error) string {
 }
 
 func open(ctx context.Context, host string) (*Engine, error) {
+	if scheme, _, ok := strings.Cut(host, "://"); ok && !slices.Contains([]string{"unix", "tcp", "http", "https", "npipe"}, scheme) {
+		return nil, fmt.Errorf("%w: the worker reaches engines by unix:// or tcp://, not by %s://", errAddress, scheme)
+	}
 	api, err := client.New(client.WithHost(host), client.WithTLSClientConfigFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAddress, err)

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/moby/moby/client"
 
@@ -63,7 +64,8 @@ type Metadata interface {
 type Engine struct {
 	config Config
 	api    *client.Client
-	mtu    string // of the engine's usual network, since Open; "" is not known
+	mtu    string      // of the engine's usual network, since Open; "" is not known
+	ipv6   atomic.Bool // runs have it
 
 	cleaning sync.WaitGroup // removals of what runs had
 
@@ -89,7 +91,7 @@ func (e *Engine) Open(ctx context.Context) error {
 	if removed > 0 {
 		e.config.Logger.Info("container: removed containers that an earlier worker left", "count", removed)
 	}
-	e.mtu = e.defaultMTU(ctx)
+	e.usual(ctx)
 	if e.config.Metadata != nil {
 		return e.config.Metadata.Deny(ctx) //nolint:wrapcheck // says what is wrong
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/moby/moby/client"
 
@@ -84,13 +86,11 @@ func (e *Engine) newNetwork(ctx context.Context) (*network, error) {
 		options[bridgeMTU] = e.mtu
 	}
 	name := "workerkit-" + bridge
-	whole, done := making(ctx)
-	defer done()
-	made, err := e.api.NetworkCreate(whole, name, client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{docker.Owner: e.config.Worker}})
+	id, err := e.create(ctx, name, options)
 	if err != nil {
 		return nil, fmt.Errorf("container: make the task's network: %w", err)
 	}
-	n := &network{id: made.ID, name: name}
+	n := &network{id: id, name: name}
 	if err := e.look(ctx, n); err != nil {
 		return nil, errors.Join(err, e.remove(context.WithoutCancel(ctx), leftover{n.id, e.config.Docker.RemoveNetwork}))
 	}
@@ -114,11 +114,37 @@ func (e *Engine) look(ctx context.Context, n *network) error {
 	return nil
 }
 
-// defaultMTU is that of the usual network; "" is not known.
-func (e *Engine) defaultMTU(ctx context.Context) string {
+// create makes a network, with IPv6 where the engine's usual one has it and there are addresses for it.
+func (e *Engine) create(ctx context.Context, name string, options map[string]string) (id string, err error) {
+	ctx, done := making(ctx)
+	defer done()
+	o := client.NetworkCreateOptions{Driver: "bridge", Options: options, Labels: map[string]string{docker.Owner: e.config.Worker}}
+	if e.ipv6.Load() {
+		yes := true
+		o.EnableIPv6 = &yes
+	}
+	made, err := e.api.NetworkCreate(ctx, name, o)
+	if err != nil && o.EnableIPv6 != nil && !docker.Gone(err) {
+		if e.ipv6.Swap(false) {
+			e.config.Logger.Warn("container: the tasks' networks are without IPv6, which the engine's usual one has", "error", err)
+		}
+		o.EnableIPv6 = nil
+		made, err = e.api.NetworkCreate(ctx, name, o)
+	}
+	return made.ID, err //nolint:wrapcheck // by newNetwork
+}
+
+// usual looks at the engine's usual network, which Docker calls bridge; Podman has none of that name. Before
+// version 27 Docker did not keep networks apart that have IPv6, unless it was told to.
+func (e *Engine) usual(ctx context.Context) {
 	found, err := e.api.NetworkInspect(ctx, "bridge", client.NetworkInspectOptions{})
 	if err != nil {
-		return "" // Podman has none of that name
+		return
 	}
-	return found.Network.Options[bridgeMTU]
+	e.mtu = found.Network.Options[bridgeMTU]
+	const apart = 27
+	major, _, _ := strings.Cut(e.config.Docker.Version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n >= apart && !e.config.Docker.Podman {
+		e.ipv6.Store(found.Network.EnableIPv6)
+	}
 }
