@@ -21,6 +21,7 @@ import (
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/providers"
 	"github.com/workerkit/workerkit/runner/config"
+	"github.com/workerkit/workerkit/runner/doctor"
 	"github.com/workerkit/workerkit/runner/launch"
 	"github.com/workerkit/workerkit/runner/moving"
 )
@@ -72,7 +73,11 @@ func (p program) check(ctx context.Context, args []string) int {
 	if !moves && (w.worker != "" || w.dir != "" || *all) {
 		return p.misused("check", "--worker-config, --dir and --all are for --over and --back")
 	}
+	typed := w
 	w, services := p.host.installed.find(w, moves)
+	if moves {
+		w = p.host.installed.enter(typed, w, services)
+	}
 	if w.runner == "" && w.worker == "" {
 		return p.misused("check", "which CONFIG? No service of this machine names one, and none is at a usual place; looked at: "+
 			strings.Join(moving.Places(runtime.GOOS, moves), ", "))
@@ -81,6 +86,9 @@ func (p program) check(ctx context.Context, args []string) int {
 	found := checked{all: *all, Config: w.runner, Warnings: []string{}, Problems: []string{}}
 	if w.runner != "" {
 		c = p.checkRunner(ctx, w.runner, &found)
+	}
+	if key := doctor.SigningKey(ctx, c); !moves && key.Result == doctor.Fail {
+		found.Warnings = append(found.Warnings, w.runner+": workerConfig."+keyLocation+": "+key.Detail+"; "+key.Next)
 	}
 	if moves {
 		m := p.machine(ctx, w, c, services)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/workerkit/workerkit/internal/disk"
+	"github.com/workerkit/workerkit/internal/docker"
 	"github.com/workerkit/workerkit/internal/tc"
 	"github.com/workerkit/workerkit/runner/config"
 	"github.com/workerkit/workerkit/runner/doctor"
@@ -42,7 +43,8 @@ func (p program) doctor(ctx context.Context, args []string) int {
 	findings := doctor.Run(ctx, patient, doctor.Deps{
 		Log: deps.Log, HTTP: client, Metadata: deps.Metadata, Proxy: http.ProxyFromEnvironment,
 		Lookup: net.DefaultResolver.LookupHost, Getenv: os.Getenv, Now: time.Now, Free: disk.Free,
-		Ask: func(ctx context.Context) (bool, error) { return p.checkWorker(ctx, path, patient.Config) },
+		Ask:        func(ctx context.Context) (bool, error) { return p.checkWorker(ctx, path, patient.Config) },
+		Containers: containers,
 	})
 	if *asJSON {
 		if err := p.json(findings); err != nil {
@@ -55,6 +57,15 @@ func (p program) doctor(ctx context.Context, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// containers names the engine of containers that a worker on this machine would use.
+func containers(ctx context.Context) (string, error) {
+	engine, err := docker.Open(ctx, "")
+	if err != nil {
+		return "", err //nolint:wrapcheck // says what was tried
+	}
+	return engine.Name() + " at " + engine.Host, engine.Close()
 }
 
 // findings prints a line for each, and what to do below it.

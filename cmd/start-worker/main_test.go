@@ -66,7 +66,7 @@ func testHost() host {
 // ourWorker is a stand-in for our worker that knows one wrong key and needs another.
 func ourWorker() {
 	if os.Args[1] == "--version" {
-		fmt.Println("generic-worker (test) 1.2.3 " + version.Name)
+		fmt.Println("generic-worker (test engine) 1.2.3 " + version.Name)
 		return
 	}
 	path := os.Args[3]

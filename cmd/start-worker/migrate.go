@@ -47,6 +47,35 @@ func (at installed) find(w wanted, moves bool) (wanted, []moving.Service) {
 	return w, services
 }
 
+// enter goes to where the worker works, as far as that is known: start-worker and the worker take relative paths
+// from there. Only what the command line names counts from where it was typed.
+func (at installed) enter(typed, found wanted, services []moving.Service) wanted {
+	dir := cmp.Or(found.dir, at.under(moving.ServiceDir(services)))
+	if dir == "" {
+		return found
+	}
+	found.dir = whole(found.dir)
+	if typed.runner != "" {
+		found.runner = whole(typed.runner)
+	}
+	if typed.worker != "" {
+		found.worker = whole(typed.worker)
+	}
+	if err := os.Chdir(dir); err != nil { // which the report says
+		return found
+	}
+	found.runner, found.worker = whole(found.runner), whole(found.worker)
+	return found
+}
+
+// whole is a path that counts from the root of the file system; "" is none.
+func whole(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil && path != "" {
+		return absolute
+	}
+	return path
+}
+
 func (at installed) under(path string) string {
 	if path == "" {
 		return ""
@@ -60,12 +89,14 @@ func (p program) machine(ctx context.Context, w wanted, c config.Config, service
 		OS: runtime.GOOS, RunnerFile: w.runner, Config: c, WorkerFile: w.worker, Dir: w.dir, Services: services,
 		WorkerPath: cmp.Or(c.Worker.Path, moving.FindProgram(runtime.GOOS, services)), Now: time.Now(),
 	}
-	if m.WorkerFile == "" {
-		m.WorkerFile = c.Worker.ConfigPath
-	}
 	if m.Dir == "" {
-		m.Dir = p.host.installed.under(moving.FindDir(runtime.GOOS, p.host.installed.root, m.WorkerFile, services))
+		m.Dir = p.host.installed.under(moving.FindDir(runtime.GOOS, p.host.installed.root, cmp.Or(m.WorkerFile, c.Worker.ConfigPath), services))
 	}
+	if here, err := os.Getwd(); err == nil { // else relative paths stay what they are
+		m.Here = here
+	}
+	m.Dir = whole(m.Dir) // the usual ones may be relative
+	m.Settle()
 	if m.WorkerPath != "" {
 		m.WorkerVersion = versionOf(ctx, m.WorkerPath)
 		m.Ours = strings.Contains(m.WorkerVersion, version.Name)

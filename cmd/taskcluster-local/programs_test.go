@@ -116,6 +116,28 @@ func processes(t *testing.T, text string) []string {
 	return slices.DeleteFunc(all, func(line string) bool { return !strings.Contains(line, text) })
 }
 
+// TestMachineThatEnds: what a worker said before it ended under the task is shown, and kept.
+func TestMachineThatEnds(t *testing.T) {
+	bin := programs(t)
+	script := []byte("#!/bin/sh\necho the cause >&2\necho the last word >&2\nexit 1\n")
+	if err := os.WriteFile(filepath.Join(bin, "start-worker"), script, 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	cmd := program(t, bin, "run", task(t, "command: [['true']]\nmaxRunTime: 60\n"))
+	out, err := cmd.CombinedOutput()
+	text := string(out)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitNotRun || !strings.Contains(text, errEnded.Error()) ||
+		!strings.Contains(text, "\n  the cause\n  the last word\n") {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	_, path, _ := strings.Cut(text, "(its log: ")
+	path, _, _ = strings.Cut(path, ")")
+	if data, err := os.ReadFile(path); err != nil || !strings.Contains(string(data), "the cause") {
+		t.Errorf("its log: %q, %v\n%s", data, err, text)
+	}
+}
+
 func task(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "task.yml")

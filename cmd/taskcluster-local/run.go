@@ -1,16 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,9 +25,6 @@ const (
 	exitException = 2
 	exitNotRun    = 3
 )
-
-// ownPool is the worker pool of the machine that run and demo boot.
-const ownPool = "local/worker"
 
 type runFlags struct {
 	artifacts, data, queue string
@@ -80,7 +74,7 @@ func run(ctx context.Context, file string, flags runFlags, stdout, stderr io.Wri
 		return &exitError{exitNotRun, err}
 	}
 	err = place.run(ctx, file, definition, flags, stdout, stderr)
-	if closeErr := place.close(); closeErr != nil {
+	if closeErr := place.close(err); closeErr != nil {
 		fmt.Fprintln(stderr, "taskcluster-local:", closeErr)
 	}
 	return err
@@ -93,7 +87,10 @@ type place struct {
 	poll  time.Duration
 	// watch returns a context that ends with ctx, or when no task can run here any more.
 	watch func(ctx context.Context) (watched context.Context, stop func())
-	close func() error
+	// waiting says what is known of a task that nobody has claimed.
+	waiting func() string
+	// close ends what was started for the task. It is told what became of it.
+	close func(result error) error
 }
 
 // findPlace uses the deployment of the environment, or starts one.
@@ -111,97 +108,13 @@ func findPlace(ctx context.Context, flags runFlags, config map[string]any, stder
 		Certificate: secret.New(os.Getenv("TASKCLUSTER_CERTIFICATE")),
 	}
 	return &place{
-		queue: session.Client(root).Tasks(tc.Fixed(credentials)),
-		pool:  flags.queue,
-		poll:  2 * time.Second,
-		watch: func(ctx context.Context) (context.Context, func()) { return ctx, func() {} },
-		close: func() error { return nil },
+		queue:   session.Client(root).Tasks(tc.Fixed(credentials)),
+		pool:    flags.queue,
+		poll:    2 * time.Second,
+		watch:   func(ctx context.Context) (context.Context, func()) { return ctx, func() {} },
+		waiting: func() string { return "is one running for its task queue?" },
+		close:   func(error) error { return nil },
 	}, nil
-}
-
-// startPlace boots a machine on an embedded Taskcluster.
-func startPlace(ctx context.Context, flags runFlags, config map[string]any, stderr io.Writer) (*place, error) {
-	programs, err := session.Find()
-	if err != nil {
-		return nil, err
-	}
-	dir, clean, err := dataFolder(flags.data)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintln(stderr, "starting a Taskcluster and a worker in", dir)
-	if config["d2gConfig"] != nil {
-		fmt.Fprintln(stderr, "the task is for docker-worker: it runs in a container of the Docker or Podman of this computer (at DOCKER_HOST where that is set)")
-	}
-	s, err := session.Open(ctx, programs, dir)
-	if err != nil {
-		return nil, errors.Join(err, clean())
-	}
-	pool := cmp.Or(flags.queue, ownPool)
-	machine, err := bootMachine(ctx, s, pool, config)
-	if err != nil {
-		return nil, errors.Join(err, s.Close(), clean())
-	}
-	return &place{
-		queue: s.Tasks(),
-		pool:  pool,
-		poll:  100 * time.Millisecond,
-		watch: func(ctx context.Context) (context.Context, func()) { return watch(ctx, machine) },
-		close: func() error { return errors.Join(s.Close(), clean()) },
-	}, nil
-}
-
-// machineConfig is the machine's layer of its worker's configuration. Only for a payload of
-// docker-worker does the worker look for Docker or Podman, and wait for one.
-func machineConfig(definition tasks.Definition) map[string]any {
-	config := map[string]any{"workerkit": map[string]any{"engine": "insecure", "resourceCharts": true}}
-	var payload struct {
-		Image json.RawMessage `json:"image"`
-	}
-	if json.Unmarshal(definition["payload"], &payload) == nil && payload.Image != nil { // what is no payload the worker says
-		config["d2gConfig"] = map[string]any{"enableD2G": true}
-	}
-	return config
-}
-
-// bootMachine makes a pool and boots its one machine.
-func bootMachine(ctx context.Context, s *session.Session, pool string, config map[string]any) (*session.Machine, error) {
-	if err := s.AddPool(ctx, pool, map[string]any{"requiredDiskSpaceMegabytes": 100}); err != nil {
-		return nil, err
-	}
-	id := "machine-" + strings.ToLower(slugid.Nice()[:6]) // new at each start, so that a data folder can be used again
-	return s.Boot(ctx, session.Spec{Pool: pool, Group: "local", ID: id, Config: config})
-}
-
-// watch returns a context that ends when the machine does: no task will run any more.
-func watch(ctx context.Context, machine *session.Machine) (watched context.Context, stop func()) {
-	watched, cancel := context.WithCancelCause(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		err := machine.Wait(watched)
-		if err == nil {
-			err = fmt.Errorf("the worker has ended (its log: %s)", machine.Log())
-		}
-		cancel(err)
-	}()
-	return watched, func() {
-		cancel(nil)
-		<-ended
-	}
-}
-
-// dataFolder is the folder that was asked for, or a temporary one that clean removes.
-func dataFolder(asked string) (dir string, clean func() error, err error) {
-	if asked != "" {
-		dir, err := filepath.Abs(asked)
-		return dir, func() error { return nil }, err
-	}
-	dir, err = os.MkdirTemp("", "taskcluster-local-")
-	if err != nil {
-		return "", nil, fmt.Errorf("run: %w", err)
-	}
-	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
 // run creates the task, follows it, and fetches its artifacts.
@@ -224,7 +137,7 @@ func (p *place) run(ctx context.Context, file string, definition tasks.Definitio
 		Queue: p.queue, HTTP: session.HTTP(), Poll: p.poll, Live: live, Backing: backing, Out: stdout,
 		Notice: func(r tc.RunStatus) { fmt.Fprintln(stderr, describe(taskID, r)) },
 		Waiting: func() {
-			fmt.Fprintln(stderr, "no worker has claimed the task yet; is one running for its task queue? (Ctrl-C cancels it)")
+			fmt.Fprintf(stderr, "no worker has claimed the task yet; %s (Ctrl-C cancels it)\n", p.waiting())
 		},
 	}.Follow(watched, taskID)
 	if err != nil {

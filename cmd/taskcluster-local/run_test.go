@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -91,6 +93,35 @@ func TestVersion(t *testing.T) {
 	command.SetOut(out)
 	if err := command.ExecuteContext(t.Context()); err != nil || !strings.HasPrefix(out.String(), "taskcluster-local version "+version.String()) {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestNoEngineForContainers: nothing is started for a task of docker-worker that no engine would run.
+func TestNoEngineForContainers(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("containers are for Linux: elsewhere it is the worker that says so")
+	}
+	bin, file, folder := t.TempDir(), filepath.Join(t.TempDir(), "task.yml"), filepath.Join(t.TempDir(), "data")
+	for _, name := range []string{"taskcluster-local", "start-worker", "generic-worker"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("payload: {image: busybox}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(bin, "none"))
+	t.Setenv("TASKCLUSTER_ROOT_URL", "")
+	command := newCommand()
+	command.SetArgs([]string{"run", "--data", folder, file})
+	command.SetErr(&strings.Builder{})
+	err := command.ExecuteContext(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the task is for docker-worker") || !strings.Contains(err.Error(), "there is no such socket") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was started: %v", err)
 	}
 }
 

@@ -43,6 +43,9 @@ type Engine struct {
 	// Layered tells that what a container has written is all in one folder of an overlay, whole: no
 	// renamed folder has part of its contents elsewhere.
 	Layered bool
+	// Containerd tells that Docker keeps images as containerd does, which is usual since version 29: an image's id is its
+	// manifest's, and where files are is not told.
+	Containerd bool
 }
 
 // ErrNoEngine is wrapped by the error of Open when nothing answers.
@@ -166,6 +169,7 @@ func ask(ctx context.Context, api *client.Client) (*Engine, error) {
 	}
 	for _, pair := range info.Info.DriverStatus {
 		e.Layered = e.Layered || pair == [2]string{"Native Overlay Diff", "true"}
+		e.Containerd = e.Containerd || pair[0] == "driver-type" && strings.HasPrefix(pair[1], "io.containerd.")
 	}
 	for _, c := range version.Components {
 		e.Podman = e.Podman || strings.HasPrefix(c.Name, "Podman")

@@ -66,7 +66,7 @@ func TestEngines(t *testing.T) {
 		return
 	}
 	dockertest.Each(t, func(t *testing.T, e dockertest.Engine) {
-		if e.Podman != (e.Label == "podman") || e.Version == "" || e.Rootless || e.CgroupVersion == "" || !e.Layered || !strings.HasPrefix(e.Folder, os.TempDir()) {
+		if e.Podman != (e.Label == "podman") || e.Version == "" || e.Rootless || e.CgroupVersion == "" || e.Layered == e.Containerd || e.Containerd != (e.Label == "docker-containerd") || !strings.HasPrefix(e.Folder, os.TempDir()) {
 			t.Errorf("it is %+v", e.Engine)
 		}
 		image := dockertest.BusyboxImage(t, e)

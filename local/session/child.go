@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -102,10 +102,16 @@ func (c *child) stop(grace time.Duration) error {
 
 // lastLine is the end of what the program said, to explain why it ended.
 func (c *child) lastLine() string {
+	lines := c.tail(1)
+	return lines[len(lines)-1]
+}
+
+// tail is the end of the log, at most n lines and at least one.
+func (c *child) tail(n int) []string {
 	data, err := os.ReadFile(c.log)
 	if err != nil {
-		return "its log cannot be read"
+		return []string{"its log cannot be read"}
 	}
-	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
-	return string(lines[len(lines)-1])
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return lines[max(0, len(lines)-n):]
 }

@@ -162,6 +162,9 @@ func (m *Machine) PID() int { return m.runner.pid() }
 // Log is the path of the machine's log.
 func (m *Machine) Log() string { return m.runner.log }
 
+// Tail is the end of the machine's log, at most n lines and at least one.
+func (m *Machine) Tail(n int) []string { return m.runner.tail(n) }
+
 // Wait returns when the machine has ended by itself, with the reason when it failed, or when
 // ctx has ended.
 func (m *Machine) Wait(ctx context.Context) error { return m.runner.wait(ctx) }

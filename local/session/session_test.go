@@ -145,6 +145,31 @@ func alive(pid int) bool {
 	return err != nil || !strings.Contains(string(data), ") Z ")
 }
 
+// TestTail: the end of a log explains a machine, also one that has said nothing.
+func TestTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	m := &Machine{runner: &child{log: path}}
+	for _, c := range []struct {
+		said, want string
+		lines      int
+	}{
+		{"a\nb\nc\n", "b|c", 2}, {"a\nb", "a|b", 5}, {"", "", 3},
+	} {
+		if err := os.WriteFile(path, []byte(c.said), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(m.Tail(c.lines), "|"); got != c.want {
+			t.Errorf("%d lines of %q: %q, want %q", c.lines, c.said, got, c.want)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Tail(1); len(got) != 1 || got[0] != "its log cannot be read" {
+		t.Errorf("of no log: %q", got)
+	}
+}
+
 func waitForLog(t *testing.T, c *child, text string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -2,6 +2,7 @@ package workermanager
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -45,6 +46,17 @@ func decodeCloudConfig(config json.RawMessage) (cloudConfig, error) {
 		return c, fmt.Errorf("config of a worker pool: lifecycle.queueInactivityTimeout must be >= %d", int64(minInactivityTimeout/time.Second))
 	}
 	return c, nil
+}
+
+// misplaced tells of a config that was refused whether it has something where only pools of static machines do.
+func misplaced(config json.RawMessage) error {
+	var c struct {
+		WorkerConfig json.RawMessage `json:"workerConfig"`
+	}
+	if json.Unmarshal(config, &c) == nil && c.WorkerConfig != nil {
+		return errors.New("workerConfig belongs in each entry of launchConfigs, beside launchConfig; only pools of static machines have it in config itself")
+	}
+	return nil
 }
 
 // lifecycle is a pool's time limits.

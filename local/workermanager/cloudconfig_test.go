@@ -34,5 +34,10 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		if reply.Status != http.StatusBadRequest || !strings.Contains(text, "maxCapacity") || strings.Contains(text, "greater") || !strings.Contains(text, inLaunchConfig) {
 			t.Errorf("%s: %d %s", provider, reply.Status, text)
 		}
+		body["config"] = map[string]any{"minCapacity": 0, "maxCapacity": 1, "launchConfigs": []any{}, "workerConfig": map[string]any{}}
+		reply = a.Do(poolCall("createWorkerPool", "demo/pool", body))
+		if text := string(reply.Body); reply.Status != http.StatusBadRequest || !strings.Contains(text, "workerConfig belongs in each entry of launchConfigs") {
+			t.Errorf("%s: %d %s", provider, reply.Status, text)
+		}
 	}
 }

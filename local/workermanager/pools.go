@@ -3,6 +3,7 @@ package workermanager
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 
@@ -100,10 +101,14 @@ func (s *Server) readPool(r *api.Request) (poolRequest, error) {
 	if !ok {
 		return q, api.InputError("Invalid Provider %s: the providers here are %v", q.ProviderID, s.providerIDs())
 	}
+	_, ofCloud := provider.(cloud)
 	if err := provider.ValidateConfig(q.Config); err != nil {
+		if ofCloud {
+			err = errors.Join(err, misplaced(q.Config))
+		}
 		return q, &api.Error{Status: 400, Code: "InputValidationError", Message: err.Error()}
 	}
-	if _, ok := provider.(cloud); ok {
+	if ofCloud {
 		named, err := nameLaunchConfigs(q.Config)
 		if err != nil {
 			return q, &api.Error{Status: 400, Code: "InputValidationError", Message: err.Error()}

@@ -127,11 +127,11 @@ func Load(ctx context.Context, path string, o Options) (c Config, warnings []str
 	l.report.note(note)
 	doc, problem := parseYAML(path, data, l.report)
 	if problem != nil {
-		return c, l.report.warnings, problem
+		return c, l.report.warned(), problem
 	}
 	c = l.config(ctx, doc.root(l.report))
 	c.Settings = l.settings
-	return c, l.report.warnings, l.report.err()
+	return c, l.report.warned(), l.report.err()
 }
 
 // loader loads one config.
@@ -177,6 +177,9 @@ func (l *loader) worker(b *block) Worker {
 	case Dummy, "":
 	default:
 		b.problem("implementation", "%q is no implementation: use generic-worker or dummy", name)
+		for _, key := range []string{"path", "configPath"} { // which docker-worker had as well
+			b.text(key, optional)
+		}
 	}
 	b.object("workerkit", false) // see config
 	b.text("protocolPipe", optional)

@@ -38,27 +38,39 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 // report collects what is wrong.
 type report struct {
 	problems []*Problem
-	warnings []string
+	warnings []*Problem
 }
 
 func (r *report) add(p *Problem) { r.problems = append(r.problems, p) }
 
-func (r *report) warn(p *Problem) { r.warnings = append(r.warnings, p.Error()) }
+func (r *report) warn(p *Problem) { r.warnings = append(r.warnings, p) }
 
 // note adds a warning unless it is empty.
 func (r *report) note(text string) {
 	if text != "" {
-		r.warnings = append(r.warnings, text)
+		r.warn(&Problem{Text: text})
 	}
+}
+
+// warned are the warnings, by file and line.
+func (r *report) warned() (all []string) {
+	for _, p := range inOrder(r.warnings) {
+		all = append(all, p.Error())
+	}
+	return all
 }
 
 // err joins all problems, by file and line.
 func (r *report) err() error {
-	sorted := slices.Clone(r.problems)
-	slices.SortStableFunc(sorted, func(a, b *Problem) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	var all []error
-	for _, p := range sorted {
+	for _, p := range inOrder(r.problems) {
 		all = append(all, p)
 	}
 	return errors.Join(all...)
+}
+
+func inOrder(all []*Problem) []*Problem {
+	return slices.SortedStableFunc(slices.Values(all), func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 }

@@ -59,6 +59,8 @@ type Deps struct {
 	// Ask has the worker check the config that it would get; asked is false when it is one that
 	// would not tell.
 	Ask func(ctx context.Context) (asked bool, err error)
+	// Containers finds the engine of containers that the worker would use, and names it.
+	Containers func(ctx context.Context) (name string, err error)
 }
 
 // within is how long one check may take.
@@ -77,6 +79,8 @@ func Run(ctx context.Context, p Patient, d Deps) []Finding {
 		e.files,
 		e.disk,
 		e.worker,
+		e.key,
+		e.containers,
 		e.socket,
 	}
 	results := make([][]Finding, len(checks))

@@ -73,6 +73,8 @@ func newClinic(t *testing.T) *clinic {
 		Getenv: func(string) string { return "" }, Now: time.Now,
 		Free: func(string) (uint64, error) { return 1 << 40, nil },
 		Ask:  func(context.Context) (bool, error) { return true, nil },
+
+		Containers: func(context.Context) (string, error) { return "Docker", nil },
 	}
 	return c
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -83,15 +82,12 @@ func (e *examination) worker(ctx context.Context) []Finding {
 	case w.Path == "":
 		return skipped("the config names no program that can be started", check, keys)
 	}
-	cmd := exec.CommandContext(ctx, w.Path, "--version")
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	said, err := versionOf(ctx, w.Path)
 	if err != nil {
 		found := []Finding{{Check: check, Result: Fail, Detail: w.Path + " --version: " + err.Error(), Next: "is it the program for this system and processor?"}}
 		return append(found, skipped("the worker cannot be asked", keys)...)
 	}
-	found := []Finding{{Check: check, Result: OK, Detail: w.Path + " is " + line}}
+	found := []Finding{{Check: check, Result: OK, Detail: w.Path + " is " + described(e.patient.Config, said)}}
 	if len(e.patient.Problems) > 0 {
 		return append(found, skipped("the config must be corrected first", keys)...)
 	}

@@ -215,7 +215,7 @@ func (l *look) backPrograms() {
 // installed tells whether a program is on the machine: at its path, or in PATH.
 func (l *look) installed(program string) bool {
 	if strings.ContainsAny(program, `/\`) {
-		program = Under(l.m.Root, l.m.join(l.m.Dir, program))
+		program = Under(l.m.Root, l.m.path(program))
 	} else if l.m.Root != "" {
 		program = Under(l.m.Root, "/usr/local/bin/"+program) // the search path is this machine's
 	}

@@ -11,7 +11,7 @@ import (
 // folder looks at what the worker keeps in its working directory.
 func (l *look) folder() {
 	if l.m.Dir == "" {
-		l.add(Differs, "the working directory", "it is not known, and so what the worker keeps there is not looked at", "name it with --dir")
+		l.add(Differs, "the working directory", "it is not known, and so what the worker keeps there is not looked at", "name it with --dir; relative paths count from it")
 		return
 	}
 	if !l.isDir(l.m.Dir) {
@@ -57,7 +57,7 @@ func (l *look) caches(name, what string) {
 				continue
 			}
 			count++
-			if _, err := os.Lstat(Under(l.m.Root, l.m.join(l.m.Dir, one.Location))); err != nil {
+			if _, err := os.Lstat(Under(l.m.Root, l.m.path(one.Location))); err != nil {
 				gone++
 			}
 		}

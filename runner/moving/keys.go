@@ -92,8 +92,11 @@ func (l *look) missingConfig() {
 		l.add(Blocks, file, "it is not there", "name the worker's config with --worker-config")
 		return
 	}
-	l.add(Differs, file, "it is not there, and so the keys of the pool and its secrets are not looked at",
-		"check again when start-worker has written it, or name one with --worker-config")
+	next := "check again when start-worker has written it, or name one with --worker-config"
+	if given, _ := l.object("worker")["configPath"].(string); l.m.Dir == "" && l.m.join("/", given) != given {
+		next += ", or with --dir the worker's working directory, from which " + given + " counts"
+	}
+	l.add(Differs, file, "it is not there, and so the keys of the pool and its secrets are not looked at", next)
 }
 
 // text is a text of the worker's config, or of the runner's own layer of it.

@@ -4,6 +4,7 @@
 package moving
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -44,6 +45,7 @@ type Machine struct {
 	Config     config.Config // what is in it, as far as it could be read
 	WorkerFile string        // the worker's config
 	Dir        string        // the worker's working directory
+	Here       string        // from where relative paths count when Dir is not known: the current directory
 	Services   []Service     // how the system starts the programs
 	// WorkerPath and WorkerVersion are the worker's program, and what its --version says.
 	WorkerPath, WorkerVersion string
@@ -164,15 +166,28 @@ func Under(root, path string) string {
 	return filepath.Join(root, filepath.FromSlash(path))
 }
 
+// path is where the programs find a path that a config names: they take a relative one from their working
+// directory.
+func (m Machine) path(path string) string { return m.join(cmp.Or(m.Dir, m.Here), path) }
+
+// Settle makes whole the paths of the worker's config and of the saved state that the runner config names.
+func (m *Machine) Settle() {
+	m.Config.StateFile = m.path(m.Config.StateFile)
+	m.Config.Worker.ConfigPath = m.path(m.Config.Worker.ConfigPath)
+	if m.WorkerFile == "" {
+		m.WorkerFile = m.Config.Worker.ConfigPath
+	}
+}
+
 // join puts a relative path of the machine below its folder dir.
 func (m Machine) join(dir, path string) string {
 	windows := m.OS == "windows"
 	switch {
-	case path == "" || strings.HasPrefix(path, "/"), windows && (strings.HasPrefix(path, `\`) || len(path) > 1 && path[1] == ':'):
+	case path == "" || dir == "" || strings.HasPrefix(path, "/"), windows && (strings.HasPrefix(path, `\`) || len(path) > 1 && path[1] == ':'):
 		return path
 	case windows:
-		return strings.TrimRight(dir, `\`) + `\` + path
+		return strings.TrimRight(dir, `\`) + `\` + strings.TrimPrefix(path, `.\`)
 	default:
-		return strings.TrimRight(dir, "/") + "/" + path
+		return strings.TrimRight(dir, "/") + "/" + strings.TrimPrefix(path, "./")
 	}
 }

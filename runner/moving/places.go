@@ -80,8 +80,9 @@ func FindProgram(system string, services []Service) string {
 		if path == s.Command[i] && !strings.ContainsAny(path, `/\`) { // looked for in PATH
 			return path
 		}
-		if full := (Machine{OS: system}).join(s.Dir, path); s.Dir != "" || full == s.Command[i] { // or it was whole
-			return full
+		m := Machine{OS: system, Dir: s.Dir}
+		if s.Dir != "" || m.join("/", path) == s.Command[i] { // or it was whole
+			return m.path(path)
 		}
 	}
 	return ""
@@ -91,12 +92,8 @@ func FindProgram(system string, services []Service) string {
 // which a worker has left something, "/" for what the system starts, the folder of its config, and the
 // current one; "" when none has.
 func FindDir(system, root, workerFile string, services []Service) string {
-	for _, program := range []string{"generic-worker", "start-worker"} {
-		for _, s := range services {
-			if s.Dir != "" && s.has(program) {
-				return s.Dir
-			}
-		}
+	if dir := ServiceDir(services); dir != "" {
+		return dir
 	}
 	usual := []string{"/", "."}
 	if i := strings.LastIndexAny(workerFile, `/\`); i > 0 {
@@ -106,6 +103,18 @@ func FindDir(system, root, workerFile string, services []Service) string {
 		for _, name := range []string{"file-caches.json", "directory-caches.json", "tasks-resolved-count.txt", "generic-worker-metadata.json", "next-task-user.json"} {
 			if first(root, []string{Machine{OS: system}.join(dir, name)}) != "" {
 				return dir
+			}
+		}
+	}
+	return ""
+}
+
+// ServiceDir is the working directory that a service says; "" when none does.
+func ServiceDir(services []Service) string {
+	for _, program := range []string{"generic-worker", "start-worker"} {
+		for _, s := range services {
+			if s.Dir != "" && s.has(program) {
+				return s.Dir
 			}
 		}
 	}

@@ -121,10 +121,11 @@ func (l *look) key() {
 		l.required()
 		return
 	}
-	path = l.m.join(l.m.Dir, path)
+	remedy := l.makeKey(path)
+	path = l.m.path(path)
 	info, err := os.Stat(Under(l.m.Root, path))
 	if err != nil {
-		l.missingKey(path, err)
+		l.missingKey(path, remedy, err)
 		return
 	}
 	data, ok := l.read(path)
@@ -133,7 +134,7 @@ func (l *look) key() {
 	}
 	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data)))
 	if err != nil || len(seed) != ed25519.SeedSize {
-		l.add(Blocks, path, "it is no ed25519 key in base64", "make one with: generic-worker new-ed25519-keypair --file "+path+", and publish its public key")
+		l.add(Blocks, path, "it is no ed25519 key in base64", "make one with: "+remedy+", and publish its public key")
 		return
 	}
 	l.private(path)
@@ -161,7 +162,17 @@ func (l *look) required() {
 	}
 }
 
-func (l *look) missingKey(path string, err error) {
+// makeKey is how to make a key where a config names it. A folder that is only guessed is none to write to, and
+// neither is the root of the file system.
+func (l *look) makeKey(given string) string {
+	const command = "generic-worker new-ed25519-keypair --file "
+	if path := l.m.path(given); l.m.join("/", given) == given || l.m.Dir != "" && l.m.Dir != "/" {
+		return command + path
+	}
+	return command + "with a whole path, and name that as " + keyLocation + "; or name the worker's working directory with --dir, from which " + given + " counts"
+}
+
+func (l *look) missingKey(path, remedy string, err error) {
 	if !os.IsNotExist(err) {
 		l.add(Blocks, path, "the signing key cannot be read: "+cause(err), "run start-worker check as the user that runs the worker")
 		return
@@ -171,7 +182,7 @@ func (l *look) missingKey(path string, err error) {
 		effect = Differs // nobody reads it
 	}
 	l.add(effect, path, "the signing key is missing; the engine multiuser ends with exit code 82 without it, the engine insecure does not read it",
-		"generic-worker new-ed25519-keypair --file "+path)
+		remedy)
 }
 
 // isDir tells whether a folder of the machine is there.

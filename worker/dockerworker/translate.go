@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/workerkit/workerkit/worker/plugins/mounts"
 )
 
 // generic is the payload that is made: of those properties of this worker's payloads that
@@ -34,9 +36,6 @@ type mount struct {
 type content struct {
 	Base64 string `json:"base64"`
 }
-
-// emptyTar is an archive of nothing, as tar.gz in base64: what a mounted directory needs to be empty.
-const emptyTar = "H4sIAAAAAAAC/2NgGAWjYBSMVAAALq+17wAEAAA="
 
 type entry struct {
 	Type     string `json:"type"`
@@ -105,7 +104,7 @@ func (d *document) mounts() []mount {
 		}
 	}
 	for place := range volumes {
-		all = append(all, mount{Directory: place, Content: &content{emptyTar}, Format: "tar.gz"})
+		all = append(all, mount{Directory: place, Content: &content{mounts.EmptyTar}, Format: mounts.EmptyFormat})
 	}
 	slices.SortStableFunc(all, func(a, b mount) int { return cmp.Compare(a.Directory, b.Directory) })
 	return all

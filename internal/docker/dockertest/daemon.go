@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/workerkit/workerkit/internal/docker"
@@ -35,8 +37,8 @@ func Start(ctx context.Context, label, dir string) (*Daemon, *docker.Engine, err
 		if k.label != label {
 			continue
 		}
-		if p := k.missing(); p != "" {
-			return nil, nil, fmt.Errorf("there is no %s: install %s", p, k.packages)
+		if why := k.missing(); why != "" {
+			return nil, nil, errors.New(why)
 		}
 		return k.launch(ctx, dir)
 	}
@@ -177,18 +179,38 @@ type kind struct {
 	command  func(dir, socket string) *exec.Cmd
 }
 
-// missing says which program is not there, "" for none.
+// missing says what is not there, "" for nothing.
 func (k kind) missing() string {
 	for _, p := range k.programs {
 		if _, err := exec.LookPath(p); err != nil {
-			return p
+			return fmt.Sprintf("there is no %s: install %s", p, k.packages)
 		}
+	}
+	if k.label == containerd && !modern() {
+		return "this Docker does not keep images as containerd does: version 27 and later do"
 	}
 	return ""
 }
 
+// modern tells whether Docker is of version 27 or later.
+func modern() bool {
+	const first = 27
+	out, err := exec.Command("dockerd", "--version").Output()
+	_, version, _ := strings.Cut(string(out), "version ")
+	major, _, _ := strings.Cut(version, ".")
+	n, _ := strconv.Atoi(major) // else too old
+	return err == nil && n >= first
+}
+
 // prepareDockerd makes the configuration that is in place of the machine's.
-func prepareDockerd(dir string) error { return write(filepath.Join(dir, "daemon.json"), "{}") }
+func prepareDockerd(dir string) error {
+	return write(filepath.Join(dir, "daemon.json"), `{"features":{"containerd-snapshotter":false}}`)
+}
+
+// prepareContainerd is for images in containerd's store, as is usual since version 29.
+func prepareContainerd(dir string) error {
+	return write(filepath.Join(dir, "daemon.json"), `{"features":{"containerd-snapshotter":true}}`)
+}
 
 // dockerd gets its socket as from systemd, which is how most machines run it.
 func dockerd(dir, _ string) *exec.Cmd {

@@ -17,7 +17,7 @@ import (
 // Engine is an engine that runs for a test.
 type Engine struct {
 	*docker.Engine
-	Label  string // "docker" or "podman"
+	Label  string // "docker", "docker-containerd" or "podman"
 	daemon *Daemon
 }
 
@@ -64,10 +64,14 @@ func (e Engine) Work(t *testing.T) time.Duration {
 	return time.Duration(sum) * tick
 }
 
+// containerd is the label of Docker with images in containerd's store.
+const containerd = "docker-containerd"
+
 // kinds are the engines that this test is for.
 func kinds() []kind {
 	return slices.DeleteFunc([]kind{
 		{"docker", []string{"dockerd", "containerd", "runc", "iptables"}, "docker.io and iptables", true, prepareDockerd, dockerd},
+		{containerd, []string{"dockerd", "containerd", "runc", "iptables"}, "docker.io and iptables", true, prepareContainerd, dockerd},
 		{"podman", []string{"podman", "runc", "conmon"}, "podman, conmon and runc", false, preparePodman, podman},
 	}, func(k kind) bool { label := os.Getenv(only); return label != "" && label != k.label })
 }
@@ -78,8 +82,8 @@ func Each(t *testing.T, test func(t *testing.T, e Engine)) {
 	t.Helper()
 	for _, k := range kinds() {
 		t.Run(k.label, func(t *testing.T) {
-			if p := k.missing(); p != "" {
-				t.Skipf("there is no %s: install %s", p, k.packages)
+			if why := k.missing(); why != "" {
+				t.Skip(why)
 			}
 			test(t, k.start(t))
 		})

@@ -138,10 +138,22 @@ func (f *files) look(ctx context.Context, p string) (entry, error) {
 		return entry{}, context.Cause(ctx)
 	case docker.Missing(err):
 		return f.seen.note(p, nil).at(p)
+	case err != nil && f.loops(ctx, p):
+		return entry{}, pathError(p, errLoop)
 	case err != nil:
 		return entry{}, fmt.Errorf("container: look at %s: %w", p, explain(err))
 	}
 	return f.seen.note(p, &entry{mode: found.Stat.Mode, size: found.Stat.Size, modified: found.Stat.Mtime, link: found.Stat.LinkTarget}).at(p)
+}
+
+// loops tells whether the engine fails at a link that leads to itself, which it says of what it is to send alone.
+func (f *files) loops(ctx context.Context, p string) bool {
+	reply, err := f.api.CopyFromContainer(ctx, f.id, client.CopyFromContainerOptions{SourcePath: p})
+	if err == nil {
+		_ = reply.Content.Close() // it is not wanted
+		return false
+	}
+	return strings.Contains(err.Error(), "too many links")
 }
 
 // lookWritten tells what the container has written at a path. What it has removed is not known here.

@@ -105,6 +105,8 @@ func (e *Engine) watchEvents(ctx context.Context, id string) (told bool, err err
 // untroubled is for Podman, whose containers go on without it.
 func untroubled(context.Context, string) (bool, error) { return false, nil }
 
+var errUnknown = errors.New("it does not know any more how the container ended")
+
 // untold is an error when somebody else than this worker has told a container to end that has ended.
 func (p *pulse) untold(logger *slog.Logger) error {
 	const patience = 10 * time.Second // with an engine that has told the end otherwise
@@ -112,9 +114,8 @@ func (p *pulse) untold(logger *slog.Logger) error {
 	defer late.Stop()
 	select {
 	case <-p.watched:
-	case <-late.C:
-		logger.Warn("container: the engine does not say who has ended the container")
-		return nil
+	case <-late.C: // it would, if it had been there: it was asked when it had started again
+		return lostEngine(errUnknown)
 	}
 	switch {
 	case p.told:

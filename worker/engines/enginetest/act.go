@@ -26,8 +26,9 @@ type Act struct {
 	Times  int    // how often, if not once
 	Say
 	Make
-	Eat   int64 // bytes of memory that it fills
-	Stop  bool  // it stops, and goes on when it is told to
+	Await string // a file that it waits for
+	Eat   int64  // bytes of memory that it fills
+	Stop  bool   // it stops, and goes on when it is told to
 	Sleep time.Duration
 	Pause time.Duration // between being asked to end, or the end of Sleep, and Last
 	Last  string        // it prints before it ends of itself or is asked to
@@ -105,7 +106,7 @@ func (a Act) perform() error {
 	if a.Deaf || a.Last != "" {
 		listen(asked)
 	}
-	for _, step := range []func() error{a.leave, a.crowd, a.announce, a.print, a.Say.perform, a.Make.perform, a.eat} {
+	for _, step := range []func() error{a.leave, a.crowd, a.announce, a.print, a.Say.perform, a.Make.perform, a.await, a.eat} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -128,6 +129,16 @@ func (a Act) perform() error {
 	fmt.Print(a.Last)
 	if a.Crash {
 		crash()
+	}
+	return nil
+}
+
+// await waits for a file.
+func (a Act) await() error {
+	for begin := time.Now(); a.Await != ""; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(a.Await); err == nil || time.Since(begin) > patience {
+			return err
+		}
 	}
 	return nil
 }

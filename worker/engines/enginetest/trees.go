@@ -62,7 +62,7 @@ func (c Case) families() map[string]Act {
 // descendantsAtTheEnd: what the commands left ends with the last of them, and not before.
 func descendantsAtTheEnd(t *testing.T, c Case) {
 	for name, act := range c.families() {
-		act.Sleep = 100 * time.Millisecond
+		act.Await, act.Sleep = "pid", 100*time.Millisecond
 		run := c.begin(t, act, Act{Sleep: 100 * time.Millisecond})
 		sandbox := run.start(t)
 		pid := run.pid(t)

@@ -10,6 +10,13 @@ import (
 	"github.com/workerkit/workerkit/worker/task"
 )
 
+// EmptyTar is an archive of nothing in base64, and EmptyFormat its format: the content of a directory that is
+// to be there, empty. Nothing is unpacked for it.
+const (
+	EmptyTar    = "H4sIAAAAAAAC/2NgGAWjYBSMVAAALq+17wAEAAA="
+	EmptyFormat = "tar.gz"
+)
+
 // mount is one of the payload's.
 type mount struct {
 	File      string   `json:"file"`
@@ -37,6 +44,11 @@ func (c *content) fetch() fetch.Content { return fetch.Content(*c) }
 // isCache tells a writable cache from a read-only directory, which has no name.
 func (m *mount) isCache() bool { return m.CacheName != nil }
 
+// isEmpty tells of what is no cache whether it is a directory that only has to be there, as a volume of a container.
+func (m *mount) isEmpty() bool {
+	return m.Content != nil && m.Content.Base64 == EmptyTar && m.Format == EmptyFormat
+}
+
 // cache is the name of the cache.
 func (m *mount) cache() string { return *m.CacheName }
 
@@ -50,6 +62,8 @@ func (m *mount) kind() string {
 		return "file"
 	case m.isCache():
 		return "cache " + m.cache()
+	case m.isEmpty():
+		return "writable directory"
 	default:
 		return "read-only directory"
 	}

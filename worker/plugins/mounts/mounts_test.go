@@ -373,6 +373,32 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestEmptyDirectory: a volume of a container is made without unpacking anything, and its lines say what it is.
+func TestEmptyDirectory(t *testing.T) {
+	s := newStand(t)
+	nothing := `"content": {"base64": "` + mounts.EmptyTar + `"}, "format": "` + mounts.EmptyFormat + `"`
+	r := s.life(`[{"directory": "d", `+nothing+`}]`, success(), func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "d", "new"), nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	})
+	if r.err != nil || len(r.files) != 1 || r.files["d"] != "folder" {
+		t.Errorf("%v: %v", r.err, r.files)
+	}
+	at := filepath.Join(r.Dir, "d")
+	for _, line := range []string{"Creating writable directory for '" + at + "'", "Successfully mounted writable directory '" + at + "'"} {
+		if !strings.Contains(r.log, "[mounts] "+line) {
+			t.Errorf("no line %q in\n%s", line, r.log)
+		}
+	}
+	if strings.Contains(r.log, "Extracting") || strings.Contains(r.log, "read-only") {
+		t.Error(r.log)
+	}
+	if log := s.life(`[{"directory": "d", "cacheName": "c", `+nothing+`}]`, success(), nil).log; !strings.Contains(log, "mounted writable directory cache") {
+		t.Errorf("a cache: %s", log)
+	}
+}
+
 // TestNoMounter is an engine that cannot mount.
 func TestNoMounter(t *testing.T) {
 	s := newStand(t)

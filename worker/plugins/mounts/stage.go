@@ -24,6 +24,9 @@ func (h *hooks) stage(ctx context.Context, m *mount, path string) error {
 		return h.stageFile(ctx, m, path)
 	case m.isCache():
 		return h.stageCache(ctx, m)
+	case m.isEmpty():
+		h.say("Creating writable directory for '%s'", m.place)
+		return ownFolder(path)
 	default:
 		return h.unpack(ctx, m, path)
 	}

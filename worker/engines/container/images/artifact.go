@@ -7,6 +7,10 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/fetch"
 	"github.com/workerkit/workerkit/internal/filecache"
@@ -93,7 +97,11 @@ func (s *Store) fetch(ctx context.Context, content fetch.Content, f *flight) (fo
 		}
 		err = s.loadFrom(ctx, file, got.name, f)
 	}
+	if err == nil {
+		err = s.whole(ctx, got.name)
+	}
 	if err != nil {
+		s.withdraw(ctx, got.name)
 		return found{}, s.unloaded(content, err)
 	}
 	info, err := file.Wait(ctx)
@@ -110,6 +118,28 @@ func (s *Store) fetch(ctx context.Context, content fetch.Content, f *flight) (fo
 	s.remember(got.sha256, got, content.Key())
 	f.info("Loaded docker image %q with ID %s, from %d bytes with SHA256 %s", got.name, got.id, info.Size, got.sha256)
 	return got, nil
+}
+
+// whole is an error when the engine has loaded an image without what it is made of, as containerd does.
+func (s *Store) whole(ctx context.Context, name string) error {
+	found, err := s.API.ImageInspect(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return nil // it is said later
+	}
+	if err == nil && found.Os == "" && len(found.RootFS.Layers) == 0 {
+		err = damaged{errors.New("the archive lacks parts of the image: run the task that makes it again")}
+	}
+	return err
+}
+
+// withdraw removes what an engine has kept of an image that it could not load.
+func (s *Store) withdraw(ctx context.Context, name string) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer done()
+	_, err := s.API.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		s.Logger.Warn("images: an image that could not be loaded may be left", "image", name, "error", err)
+	}
 }
 
 // same holds an image that was loaded from the same bytes: by an earlier worker or for an artifact of

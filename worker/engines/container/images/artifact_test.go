@@ -298,6 +298,8 @@ func TestBadArtifacts(t *testing.T) {
 		"full disk":        {data: good, load: full, want: task.ResourceUnavailable, says: "larger disk"},
 		"corrupt layer":    {data: good, load: corrupt, want: task.MalformedPayload, says: "invalid diffID"},
 		"engine goes away": {data: good, load: gone, want: task.ResourceUnavailable, says: "engine's log"},
+		"not unpacked":     {data: good, load: unpacking("no space left on device"), want: task.ResourceUnavailable, says: "disk of the container engine is full"},
+		"torn":             {data: good, load: unpacking("unexpected EOF"), want: task.MalformedPayload, says: "unexpected EOF"},
 		"nothing loaded":   {data: good, load: nothing, want: task.MalformedPayload, says: "found no image"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -319,6 +321,24 @@ func TestBadArtifacts(t *testing.T) {
 				s.ensure(ref)
 			}
 		})
+	}
+}
+
+// unpacking is a load by which an image is there that cannot be used, as Docker does with containerd's store.
+func unpacking(why string) func(http.ResponseWriter, []byte, error) bool {
+	return func(w http.ResponseWriter, _ []byte, _ error) bool {
+		_, _ = fmt.Fprintf(w, `{"stream":"Error unpacking image: %s\n"}`, why)
+		return false
+	}
+}
+
+// TestHollow: an image that was loaded without what it is made of is not kept.
+func TestHollow(t *testing.T) {
+	e := newEngine(t)
+	e.system = ""
+	s := newStand(t, e.api)
+	if r, text := s.fails(s.put("public/image", saved("text"))); r != task.MalformedPayload || !strings.Contains(text, "lacks parts") || len(e.names()) > 0 {
+		t.Errorf("%s: %s; the engine has %q", r, text, e.names())
 	}
 }
 

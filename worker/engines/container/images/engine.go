@@ -60,6 +60,8 @@ func (s *Store) follow(ctx context.Context, messages io.ReadCloser, f *flight, w
 			return coded(m.Error)
 		case m.Text != "":
 			return errors.New(m.Text)
+		case strings.HasPrefix(m.Stream, "Error "): // Docker with containerd's store says so, and that the image was loaded
+			return errors.New(strings.TrimSpace(m.Stream))
 		case m.Progress != nil && m.Progress.Total > 0:
 			f.progress(s.Now(), "%s: %s: %d of %d MiB", what, m.Status, m.Progress.Current>>20, m.Progress.Total>>20)
 		}

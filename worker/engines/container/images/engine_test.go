@@ -30,11 +30,12 @@ type engine struct {
 	load   func(w http.ResponseWriter, archive []byte, err error) bool // true: it has answered
 	pull   func(w http.ResponseWriter, name string)
 	inUse  string // an id of which there is a container
+	system string // what images are for; "" is not known
 }
 
 func newEngine(t *testing.T) *engine {
 	t.Helper()
-	e := &engine{images: map[string]string{}}
+	e := &engine{images: map[string]string{}, system: "linux"}
 	e.server = httptest.NewServer(http.HandlerFunc(e.serve))
 	t.Cleanup(e.server.Close)
 	var err error
@@ -69,7 +70,7 @@ func (e *engine) serve(w http.ResponseWriter, r *http.Request) {
 		e.list(w)
 	case isInspect:
 		if id := e.find(name); id != "" {
-			_ = json.NewEncoder(w).Encode(map[string]any{"Id": id, "RepoDigests": e.exact(id)})
+			_ = json.NewEncoder(w).Encode(map[string]any{"Id": id, "RepoDigests": e.exact(id), "Os": e.system})
 			return
 		}
 		refuse(w, http.StatusNotFound, "No such image: "+name)

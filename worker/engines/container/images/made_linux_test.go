@@ -88,7 +88,7 @@ func (r *registry) serve(w http.ResponseWriter, req *http.Request) {
 	name, password, _ := req.BasicAuth()
 	const token = "everybody"
 	switch {
-	case req.URL.Path == "/token" && name != "":
+	case req.URL.Path == "/token" && (name != "" || req.Method == http.MethodPost):
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = w.Write([]byte(`{"details":"incorrect username or password"}`))
 	case req.URL.Path == "/token":
