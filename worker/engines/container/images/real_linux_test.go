@@ -235,7 +235,7 @@ func TestRealRegistry(t *testing.T) {
 		return
 	}
 	// Podman reads once, before it is asked for anything, which registries have no certificate.
-	registries := map[string]*registry{"docker": newRegistry(t), "podman": newRegistry(t)}
+	registries := map[string]*registry{"docker": newRegistry(t), "docker-containerd": newRegistry(t), "podman": newRegistry(t)}
 	conf := filepath.Join(t.TempDir(), "registries.conf")
 	t.Setenv("CONTAINERS_REGISTRIES_CONF", conf)
 	text := fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", registries["podman"].host())
