@@ -10,7 +10,7 @@ COVER     := $(CURDIR)/bin/cover
 FUZZTIME  ?= 20s
 LINUX     := linux/amd64,linux/arm64
 
-.PHONY: help build demo test check cross lint unit bench fuzz image-test machine-test test-arm64 test-windows platforms package release release-check release-sign release-verify clean setup
+.PHONY: help build demo test check cross lint unit bench fuzz image-test machine-test test-arm64 test-engines test-windows platforms package release release-check release-sign release-verify clean setup
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
@@ -60,6 +60,9 @@ machine-test: $(NFPM) ## the proof of a real machine: Debian's kernel, systemd, 
 test-arm64: ## the tests as programs for Linux on arm64, under emulation (qemu-user), and the programs and the .deb themselves there
 	go run ./platformtest/onarm64
 	PLATFORMTEST_ARM64=1 go test -count=1 -timeout 30m ./platformtest/qemu
+
+test-engines: ## the tests of containers with newer engines: those of Debian's next releases, in root folders of their own (10 minutes)
+	go run ./platformtest/engines
 
 test-windows: ## the tests as Windows programs in Wine, and the programs themselves there
 	go run ./platformtest/onwine
