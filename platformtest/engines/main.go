@@ -26,7 +26,7 @@ func packages() []string {
 
 // wanted are Debian's packages: the engines, and what the tests need beside them.
 const wanted = "docker.io,docker-cli,podman,conmon,runc,crun,netavark,aardvark-dns,passt,fuse-overlayfs,slirp4netns,uidmap,passwd," +
-	"busybox-static,iptables,nftables,iproute2,ca-certificates,zstd,procps,kmod,mount,util-linux,e2fsprogs,dbus"
+	"busybox-static,iptables,nftables,iproute2,ca-certificates,zstd,xz-utils,bzip2,procps,kmod,mount,util-linux,e2fsprogs,dbus"
 
 // inside runs a program in a root folder of its own, with the system's own folders and this module.
 //
