@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -27,7 +28,7 @@ func here(t *testing.T, without string) Platform {
 		Name: "here", Path: func(path string) string { return path }, Without: exceptions, Parallel: 2,
 		Command: func(ctx context.Context, extra []string, program string, args ...string) *exec.Cmd {
 			cmd := exec.CommandContext(ctx, program, args...)
-			cmd.Env = append(extra, "WORD=one")
+			cmd.Env = append(extra, "WORD=one", "WAIT="+os.Getenv("WAIT"))
 			return cmd
 		},
 	}
@@ -56,6 +57,8 @@ func TestTest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if c.options.limit == 0 {
 				c.options.limit = time.Minute
+			} else {
+				t.Setenv("WAIT", "for the end of the time")
 			}
 			var out strings.Builder
 			err := c.options.Test(t.Context(), &out, here(t, c.without), []string{"./testdata/sample", "./testdata/broken"})

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/workerkit/workerkit/internal/docker"
@@ -241,4 +243,22 @@ func TestEngine(t *testing.T) {
 			Grouped: true, Isolated: true, Lone: true,
 		})
 	})
+}
+
+// TestKilledUnread: a container that the engine says was killed for memory was over its limit, when it was gone before that
+// could be read.
+func TestKilledUnread(t *testing.T) {
+	for name, test := range map[string]struct {
+		last account
+		want string
+	}{
+		"not read": {account{peak: 4 << 20}, "the task used more than its 64 MiB of memory"},
+		"read":     {account{peak: 4 << 20, kills: 1}, "no memory left on the machine"},
+	} {
+		s := newSandbox(&builder{engine: &Engine{config: Config{Limits: proc.Limits{Memory: 64 << 20}}}, run: newRun(t, "{}")})
+		s.meter = &meter{latest: test.last, closed: true}
+		if got := s.footer(&container.State{ExitCode: 137, OOMKilled: true}, time.Second); got.Success || !strings.Contains(got.Reason, test.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
 }

@@ -64,8 +64,8 @@ func (s *sandbox) footer(state *container.State, wall time.Duration) engines.Sta
 	status := engines.Status{ExitCode: engines.ExitUnknown, Reason: "how the container ended is not known"}
 	if state != nil {
 		status = ended(state.ExitCode)
-		if state.OOMKilled {
-			used.kills = max(used.kills, 1)
+		if state.OOMKilled && used.kills == 0 { // it was over before it was read, and so was the peak
+			used.kills, used.peak = 1, 0
 		}
 	}
 	limits := s.engine.config.Limits

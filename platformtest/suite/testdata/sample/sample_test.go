@@ -4,9 +4,14 @@ package sample
 import (
 	"os"
 	"testing"
+	"time"
 )
 
-func TestPasses(*testing.T) {}
+func TestPasses(*testing.T) {
+	if os.Getenv("WAIT") != "" {
+		time.Sleep(time.Minute)
+	}
+}
 
 func TestSkips(t *testing.T) { t.Skip("it does") }
 
