@@ -70,6 +70,7 @@ test-windows: ## the tests as Windows programs in Wine, and the programs themsel
 
 # Programs that tests start are covered by way of GOCOVERDIR. A failing test does not hide what was run; the page names it.
 platforms: ## docs/platforms.md, from the tests here, in Wine, and for arm64 under emulation, with coverage (an hour)
+	@case "$(CURDIR)/" in /tmp/*|/var/tmp/*) echo "platforms: tests have a /tmp of their own, in which the counters would be lost: have the repository elsewhere"; exit 1;; esac
 	rm -rf $(COVER) && mkdir -p $(COVER)/linux $(COVER)/windows $(COVER)/arm64 $(COVER)/_overlay && chmod 1777 $(COVER)/linux $(COVER)/arm64
 	-GOFLAGS="-cover -coverpkg=github.com/workerkit/workerkit/... -overlay=$$(go run ./platformtest/overlay/quiet $(COVER)/_overlay)" go test -timeout 20m -exec "env GOCOVERDIR=$(COVER)/linux" ./... -args -test.gocoverdir=$(COVER)/linux | tee $(COVER)/linux.log
 	go tool covdata textfmt -i $(COVER)/linux -o $(COVER)/linux.txt
