@@ -1,9 +1,11 @@
 package private
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -85,7 +87,7 @@ func (c caller) close(path string) error {
 	}
 	switch {
 	case info.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0:
-		return fmt.Errorf("%s: it is %w: name the folder itself", path, ErrSymlink)
+		return follow(path)
 	case info.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY == 0:
 		return &fs.PathError{Op: "mkdir", Path: path, Err: windows.ERROR_DIRECTORY}
 	}
@@ -97,10 +99,30 @@ func (c caller) close(path string) error {
 	if change == "" {
 		return nil
 	}
-	if err := reach(path, change); err != nil {
+	err = reach(path, change)
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) && c.trusts(ownerOf(have)) {
+		return nil // they made it for us, and others
+	}
+	if err != nil {
 		return fmt.Errorf("%w: others have access to %s, and that cannot be changed: %w", ErrExposed, path, err)
 	}
 	return nil
+}
+
+// follow closes the folder that a link or a junction leads to, such as one on a larger disk, when who made it is
+// trusted.
+func follow(path string) error {
+	if trusted, err := Trusted(path); err != nil || !trusted {
+		return errors.Join(fmt.Errorf("%s: it is %w that somebody else has made: name the folder itself", path, ErrSymlink), err)
+	}
+	to, err := os.Readlink(path)
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(filepath.Dir(path), to)
+	}
+	return closed(to)
 }
 
 // reach changes a folder's owner, when the change has one, and then its list, which its owner may;

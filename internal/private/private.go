@@ -55,7 +55,7 @@ func Read(path string) (data []byte, note string, err error) {
 
 // MkdirAll makes the folder at path, which only we may enter, and those above it where they are
 // missing. One that is there is closed to others. On Windows the system and its administrators may
-// enter it too, what is in it has the same rights, and a link at path is refused.
+// enter it too, what is in it has the same rights, and a link at path is refused unless they or we made it.
 func MkdirAll(path string) error {
 	path = filepath.Clean(path)
 	const usual = 0o755

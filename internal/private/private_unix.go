@@ -81,7 +81,8 @@ func Trusted(path string) (bool, error) {
 	return uid == 0 || uid == os.Geteuid(), nil
 }
 
-// closed makes a folder that only we may enter. A link to one is followed.
+// closed makes a folder that only we may enter. A link to one is followed. One that root has made for
+// us, and others, stays as it is where we may not change it.
 func closed(path string) error {
 	const ownerOnly = 0o700
 	err := os.Mkdir(path, ownerOnly)
@@ -98,7 +99,11 @@ func closed(path string) error {
 	if info.Mode().Perm() == ownerOnly {
 		return nil
 	}
-	return os.Chmod(path, ownerOnly) //nolint:gosec // a folder is entered
+	err = os.Chmod(path, ownerOnly) //nolint:gosec // a folder is entered
+	if errors.Is(err, fs.ErrPermission) && owner(info) == 0 {
+		return nil
+	}
+	return err
 }
 
 // create makes a new file that nobody else can open.

@@ -4,15 +4,70 @@ package private_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/workerkit/workerkit/internal/private"
 )
+
+// TestMain makes a folder when it is told to by a test.
+func TestMain(m *testing.M) {
+	if path := os.Getenv("PRIVATE_MKDIRALL"); path != "" {
+		if err := private.MkdirAll(path); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestMkdirAllOfRoot: a folder that root has made for others too is used by one of them as it is; what is anybody
+// else's is not.
+func TestMkdirAllOfRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make what is root's")
+	}
+	const nobody, other = 65534, 65533
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "private-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	program, text := filepath.Join(dir, "program"), []byte(nil)
+	if text, err = os.ReadFile(self); err == nil {
+		err = errors.Join(os.WriteFile(program, text, 0o600), os.Chmod(program, 0o755), os.Chmod(dir, 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for owner, fine := range map[int]bool{0: true, other: false} {
+		folder := filepath.Join(dir, strconv.Itoa(owner))
+		if err := errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o770), os.Chown(folder, owner, nobody)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), program)
+		cmd.Env = []string{"PRIVATE_MKDIRALL=" + folder}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		if out, err := cmd.CombinedOutput(); (err == nil) != fine {
+			t.Errorf("of %d: %v: %s", owner, err, out)
+		}
+		if got := mode(t, folder); got != 0o770 {
+			t.Errorf("of %d: it has mode %s", owner, got)
+		}
+	}
+}
 
 func mode(t *testing.T, path string) os.FileMode {
 	t.Helper()

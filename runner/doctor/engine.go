@@ -13,6 +13,9 @@ import (
 
 // versionOf is the first line of what a worker's program says of itself.
 func versionOf(ctx context.Context, program string) (string, error) {
+	const most = 10 * time.Second
+	ctx, done := context.WithTimeout(ctx, most)
+	defer done()
 	cmd := exec.CommandContext(ctx, program, "--version")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()

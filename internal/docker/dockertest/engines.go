@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,18 +22,6 @@ type Engine struct {
 
 // Stop ends the engine at once, as a fault would. Containers may live on.
 func (e Engine) Stop() { e.daemon.Kill() }
-
-// Freeze has the engine do nothing until what it returns is called, as a disk that stalls would.
-func (e Engine) Freeze(t *testing.T) (thaw func()) {
-	t.Helper()
-	process := e.daemon.cmd.Process
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	thaw = func() { _ = process.Signal(syscall.SIGCONT) } // may have ended
-	t.Cleanup(thaw)
-	return thaw
-}
 
 // Restart has the engine end in its own way and starts it again, as systemctl restart does.
 func (e Engine) Restart(t *testing.T) {

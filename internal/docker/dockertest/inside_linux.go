@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"testing"
 )
 
 // alone adds a network of its own to the namespaces of a command.
@@ -22,4 +23,16 @@ func unmount(dir string) {
 			_ = syscall.Unmount(fields[place], syscall.MNT_DETACH) // else the folder's removal fails and says so
 		}
 	}
+}
+
+// Freeze has the engine do nothing until what it returns is called, as a disk that stalls would.
+func (e Engine) Freeze(t *testing.T) (thaw func()) {
+	t.Helper()
+	process := e.daemon.cmd.Process
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	thaw = func() { _ = process.Signal(syscall.SIGCONT) } // may have ended
+	t.Cleanup(thaw)
+	return thaw
 }

@@ -136,16 +136,20 @@ func (b *builder) Start(ctx context.Context) (engines.Sandbox, error) {
 	return s, nil
 }
 
-// withdraw removes the container and waits for that: an engine may start it though the request was
-// cancelled, and what it would write to is others' next.
+// withdraw ends what may go on though the start has failed: an engine may start a container though the request
+// was cancelled, and what it would write to is others' next. One that does not answer is not waited for.
 func (b *builder) withdraw(ctx context.Context) {
+	for _, p := range b.proxies {
+		p.close()
+	}
 	if b.id == "" {
 		return
 	}
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), obedience)
 	defer done()
-	b.removeContainer(ctx)
-	b.id = ""
+	if b.engine.config.Docker.RemoveContainer(ctx, b.id) == nil { // else free tries again
+		b.id = ""
+	}
 }
 
 // start makes the container, listens to it, and starts it. Its output is attached to before it can
