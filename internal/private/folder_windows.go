@@ -122,6 +122,9 @@ func follow(path string) error {
 	if !filepath.IsAbs(to) {
 		to = filepath.Join(filepath.Dir(path), to)
 	}
+	if info, err := os.Lstat(to); err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
+		return fmt.Errorf("%s: it leads to %w, %s: name the folder itself", path, ErrSymlink, to)
+	}
 	return closed(to)
 }
 

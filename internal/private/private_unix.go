@@ -82,7 +82,7 @@ func Trusted(path string) (bool, error) {
 }
 
 // closed makes a folder that only we may enter. A link to one is followed. One that root has made for
-// us, and others, stays as it is where we may not change it.
+// a group of ours stays as it is where we may not change it.
 func closed(path string) error {
 	const ownerOnly = 0o700
 	err := os.Mkdir(path, ownerOnly)
@@ -100,7 +100,8 @@ func closed(path string) error {
 		return nil
 	}
 	err = os.Chmod(path, ownerOnly) //nolint:gosec // a folder is entered
-	if errors.Is(err, fs.ErrPermission) && owner(info) == 0 {
+	const others = 0o007
+	if errors.Is(err, fs.ErrPermission) && owner(info) == 0 && info.Mode()&others == 0 {
 		return nil
 	}
 	return err

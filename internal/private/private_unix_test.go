@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestMkdirAllOfRoot: a folder that root has made for others too is used by one of them as it is; what is anybody
-// else's is not.
+// TestMkdirAllOfRoot: a folder that root has made for a group is used by one of it as it is; what is open to
+// everybody, or anybody else's, is not.
 func TestMkdirAllOfRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make what is root's")
@@ -52,19 +52,23 @@ func TestMkdirAllOfRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for owner, fine := range map[int]bool{0: true, other: false} {
-		folder := filepath.Join(dir, strconv.Itoa(owner))
-		if err := errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o770), os.Chown(folder, owner, nobody)); err != nil {
+	for i, c := range []struct {
+		owner int
+		mode  os.FileMode
+		fine  bool
+	}{{0, 0o770, true}, {0, 0o775, false}, {0, 0o777, false}, {other, 0o770, false}} {
+		folder := filepath.Join(dir, strconv.Itoa(i))
+		if err := errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, c.mode), os.Chown(folder, c.owner, nobody)); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.CommandContext(t.Context(), program)
 		cmd.Env = []string{"PRIVATE_MKDIRALL=" + folder}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-		if out, err := cmd.CombinedOutput(); (err == nil) != fine {
-			t.Errorf("of %d: %v: %s", owner, err, out)
+		if out, err := cmd.CombinedOutput(); (err == nil) != c.fine {
+			t.Errorf("%+v: %v: %s", c, err, out)
 		}
-		if got := mode(t, folder); got != 0o770 {
-			t.Errorf("of %d: it has mode %s", owner, got)
+		if got := mode(t, folder); got != c.mode {
+			t.Errorf("%+v: it has mode %s", c, got)
 		}
 	}
 }

@@ -228,11 +228,7 @@ func TestEngineHangs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for metered := false; !metered; time.Sleep(5 * time.Millisecond) { // the container is known
-			own.mu.Lock()
-			metered = own.meter != nil
-			own.mu.Unlock()
-		}
+		known(own)
 		thaw := e.Freeze(t)
 		ctx, done := context.WithTimeout(t.Context(), 2*time.Second)
 		defer done()
@@ -251,6 +247,15 @@ func TestEngineHangs(t *testing.T) {
 			t.Errorf("left in the engine: %s", left)
 		}
 	})
+}
+
+// known waits until the container's processes can be ended without its engine.
+func known(s *sandbox) {
+	for metered := false; !metered; time.Sleep(5 * time.Millisecond) {
+		s.mu.Lock()
+		metered = s.meter != nil
+		s.mu.Unlock()
+	}
 }
 
 // running tells whether a process has not ended, whoever may not have taken note of that.
