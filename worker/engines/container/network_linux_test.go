@@ -185,12 +185,7 @@ func TestEngineGone(t *testing.T) {
 		b := build(t, engine, newRun(t, scripted("echo ready; sleep 1000", nil)))
 		s := start(t, b)
 		pid := sweep(t, e, b.id)
-		for metered := false; !metered; time.Sleep(time.Millisecond) { // by which it is ended
-			own := s.(*sandbox)
-			own.mu.Lock()
-			metered = own.meter != nil
-			own.mu.Unlock()
-		}
+		known(s.(*sandbox))
 		e.Stop()
 		_, err := s.Wait(t.Context())
 		if task.Resolve(err) != task.InternalError || !strings.Contains(err.Error(), "container engine of this worker has gone away") {
